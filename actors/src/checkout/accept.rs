@@ -1,0 +1,373 @@
+//! Acceptance: claim, propose, confirm.
+//!
+//! ```text
+//!   read key, plan, place ──▶ known? ──▶ replay, or 409
+//!            │ unknown
+//!            ▼
+//!   rules ──▶ [claim, index entries, propose, confirm] as one row ──▶ 200
+//!                 │ denied: someone was faster
+//!                 └──▶ look again
+//! ```
+//!
+//! On an engine that spans tags the row is one transaction. On one that doesn't, a crash between two of its commits
+//! leaves a pending claim: whoever meets it finishes it with the ids that it holds, or, when the rules say no by now,
+//! lets it go. A refusal leaves nothing under the key.
+
+use crate::domain::claim::{CheckoutRecord, Receipt};
+use crate::domain::event::{Event, News};
+use crate::domain::ids::{ClaimId, EventId, JobId, PortRef, SubscriptionId};
+use crate::domain::inventory::{Location, PlanVersion, Unit};
+use crate::domain::job::{JobKind, JobState};
+use crate::domain::record::{Index, JobRecord, Key, PortPlan, PortRecord, Record, SubscriptionRecord, Tag};
+use crate::domain::request::{CheckoutRequest, DeliveryMode};
+use crate::domain::session::WorkItem;
+use crate::domain::subscription::{Hold, SubscriptionState};
+use crate::domain::time::UnixMillis;
+use crate::fail_points::{FailPoint, reach};
+use crate::outside::{Outside, Wakes, put, unchanged};
+use crate::ports::store::{Commit, CommitError, Expectation, StoreUnavailable, Stored, Write};
+use crate::provisioning::{Accepted, CheckoutDenied, Refused, Unavailable};
+use std::sync::Arc;
+
+/// How often a row whose answer is unknown is asked for again before the partner is told to come back.
+const REPEATS_OF_UNKNOWN: u32 = 2;
+
+/// Where the line will end, looked up.
+enum Place {
+    Port { location: Location, port: PortRecord, read: Option<Stored> },
+    Unit(Unit),
+}
+
+/// Everything that the rules look at.
+struct Facts {
+    known: Option<(CheckoutRecord, Stored)>,
+    plan: Option<PlanVersion>,
+    place: Option<Place>,
+}
+
+/// Accepts a checkout, or says why not.
+pub async fn accept(
+    outside: Arc<Outside>,
+    wakes: Arc<dyn Wakes>,
+    request: CheckoutRequest,
+) -> Result<Accepted, Refused<CheckoutDenied>> {
+    let mut made: Option<Receipt> = None;
+    for _ in 0..outside.settings.checkout.max_rounds {
+        let facts = look(&outside, &request).await?;
+        if let Some((known, stored)) = &facts.known {
+            if known.is_accepted() {
+                return known_answer(known, &request, made).map_err(Refused::Denied);
+            }
+            finish(&outside, known, stored).await?;
+            continue;
+        }
+        let (plan, place) = rules(&request, &facts, outside.clock.now()).map_err(Refused::Denied)?;
+        let receipt = fresh_receipt(&outside, &request.mode);
+        let claim =
+            CheckoutRecord::pending(&request, ClaimId(outside.entropy.uuid()), receipt, outside.clock.now());
+        let row = row_of_acceptance(&outside, &claim, plan, place, None);
+        let claimed_by = row[0].id;
+        reach(FailPoint::CheckoutBeforeCommit);
+        match commit(&outside, row).await? {
+            Ok(()) => {
+                reach(FailPoint::CheckoutCommitted);
+                wake(&*wakes, &request, place);
+                return Ok(Accepted { receipt, replayed: false });
+            }
+            // Someone was faster: with this key, or with this port.
+            Err(_) => let_go(&outside, &claim, claimed_by).await,
+        }
+        made = Some(receipt);
+    }
+    Err(Unavailable("a checkout kept losing races".into()).into())
+}
+
+/// The answer for a key that is decided.
+fn known_answer(
+    known: &CheckoutRecord,
+    request: &CheckoutRequest,
+    made: Option<Receipt>,
+) -> Result<Accepted, CheckoutDenied> {
+    if known.fingerprint != request.fingerprint() {
+        return Err(CheckoutDenied::KeyReused(known.receipt));
+    }
+    // Somebody may have finished our own claim for us: then this is the first answer, not a repeat.
+    Ok(Accepted { receipt: known.receipt, replayed: made != Some(known.receipt) })
+}
+
+async fn look(outside: &Outside, request: &CheckoutRequest) -> Result<Facts, Unavailable> {
+    look_up(outside, Key::Checkout(request.key.clone()), request.plan, &request.mode)
+        .await
+        .map_err(|error| Unavailable(error.to_string()))
+}
+
+async fn look_up(
+    outside: &Outside,
+    key: Key,
+    plan: crate::domain::ids::PlanVersionId,
+    mode: &DeliveryMode,
+) -> Result<Facts, StoreUnavailable> {
+    let place_key = match mode {
+        DeliveryMode::Direct { location } => Key::Location(location.clone()),
+        DeliveryMode::HomeDrop { unit } => Key::Unit(*unit),
+    };
+    let read = outside.store.read(&[key, Key::Plan(plan), place_key]).await?;
+    let mut read = read.into_iter();
+    let known = match read.next().flatten() {
+        Some(stored) => match stored.record.clone() {
+            Record::Checkout(record) => Some((record, stored)),
+            other => unreachable!("a checkout key holds {other:?}"),
+        },
+        None => None,
+    };
+    let plan = read.next().flatten().and_then(|stored| match stored.record {
+        Record::Plan(plan) => Some(plan),
+        _ => None,
+    });
+    let place = match read.next().flatten().map(|stored| stored.record) {
+        Some(Record::Location(location)) => Some(look_at_port(outside, location).await?),
+        Some(Record::Unit(unit)) => Some(Place::Unit(unit)),
+        _ => None,
+    };
+    Ok(Facts { known, plan, place })
+}
+
+async fn look_at_port(outside: &Outside, location: Location) -> Result<Place, StoreUnavailable> {
+    let (port, read) = read_port(outside, &location.port).await?;
+    Ok(Place::Port { location, port, read })
+}
+
+/// A port's record, or that of a port that nothing is known of yet.
+pub async fn read_port(
+    outside: &Outside,
+    at: &PortRef,
+) -> Result<(PortRecord, Option<Stored>), StoreUnavailable> {
+    let read = outside.store.read(&[Key::Port(at.clone())]).await?.pop().flatten();
+    let port = match &read {
+        Some(Stored { record: Record::Port(port), .. }) => port.clone(),
+        _ => PortRecord::new(at.clone()),
+    };
+    Ok((port, read))
+}
+
+/// Rows 8 to 11 of the contract's table, in their order.
+fn rules<'a>(
+    request: &CheckoutRequest,
+    facts: &'a Facts,
+    now: UnixMillis,
+) -> Result<(&'a PlanVersion, &'a Place), CheckoutDenied> {
+    let place = match (&facts.place, &request.mode) {
+        (Some(Place::Port { location, .. }), DeliveryMode::Direct { .. }) if !location.is_valid(now) => {
+            return Err(CheckoutDenied::LocationNotFound);
+        }
+        (Some(place), _) => place,
+        (None, DeliveryMode::Direct { .. }) => return Err(CheckoutDenied::LocationNotFound),
+        (None, DeliveryMode::HomeDrop { .. }) => return Err(CheckoutDenied::UnitNotFound),
+    };
+    let plan = facts.plan.as_ref().ok_or(CheckoutDenied::PlanNotFound)?;
+    if plan.partner != request.key.partner {
+        return Err(CheckoutDenied::ForeignPlan);
+    }
+    if !plan.active {
+        return Err(CheckoutDenied::InactivePlan);
+    }
+    match place {
+        Place::Port { port, .. } if port.holder.is_some() => Err(CheckoutDenied::LocationTaken),
+        Place::Port { .. } | Place::Unit(_) => Ok((plan, place)),
+    }
+}
+
+fn fresh_receipt(outside: &Outside, mode: &DeliveryMode) -> Receipt {
+    let subscription = SubscriptionId(outside.entropy.uuid());
+    match mode {
+        DeliveryMode::Direct { .. } => Receipt::Direct { job: JobId(outside.entropy.uuid()), subscription },
+        DeliveryMode::HomeDrop { .. } => Receipt::HomeDrop { subscription },
+    }
+}
+
+/// The row: claim, index entries, propose, confirm. With `claimed` the claim is there already, under that version.
+fn row_of_acceptance(
+    outside: &Outside,
+    claim: &CheckoutRecord,
+    plan: &PlanVersion,
+    place: &Place,
+    claimed: Option<&Stored>,
+) -> Vec<Commit> {
+    let key = Key::Checkout(claim.key.clone());
+    let mut row = Vec::with_capacity(5);
+    let claimed_version = claimed.map_or_else(
+        || {
+            let mut commit = outside.commit(key.tag());
+            commit.expect.push(Expectation { key: key.clone(), version: None });
+            commit.writes.push(put(key.clone(), Record::Checkout(claim.clone())));
+            row.push(commit);
+            row[0].id
+        },
+        |stored| stored.version,
+    );
+    let home = match place {
+        Place::Port { location, .. } => Tag::Switch(location.port.switch.clone()),
+        Place::Unit(unit) => Tag::Unit(unit.id),
+    };
+    row.push(directory_entry(outside, claim.receipt.subscription().0, &home));
+    row.extend(claim.receipt.job().map(|job| directory_entry(outside, job.0, &home)));
+    row.push(propose(outside, claim, plan, place, home));
+    row.push(confirm(outside, claim, place, claimed_version));
+    row
+}
+
+/// Where a job or a subscription lives.
+pub fn directory_entry(outside: &Outside, id: uuid::Uuid, home: &Tag) -> Commit {
+    let key = Key::Directory(id);
+    let mut commit = outside.commit(key.tag());
+    commit.writes.push(put(key, Record::Directory(home.clone())));
+    commit
+}
+
+fn propose(
+    outside: &Outside,
+    claim: &CheckoutRecord,
+    plan: &PlanVersion,
+    place: &Place,
+    home: Tag,
+) -> Commit {
+    let now = outside.clock.now();
+    let subscription = |state, location| SubscriptionRecord {
+        id: claim.receipt.subscription(),
+        key: claim.key.clone(),
+        plan: plan.id,
+        mac: claim.mac,
+        location,
+        state,
+        install_job: None,
+        created_at: now,
+    };
+    let key = Key::Subscription(home.clone(), claim.receipt.subscription());
+    let mut commit = outside.commit(home);
+    match (place, claim.receipt) {
+        (Place::Port { location, port, read }, Receipt::Direct { job, .. }) => {
+            let at = location.port.clone();
+            let state = SubscriptionState::Pending { port: at, hold: Hold::Held };
+            let subscription = subscription(state, Some(location.hash.clone()));
+            queue_job(&mut commit, job, &subscription, plan, port, read.as_ref(), now);
+            commit.writes.push(put(key, Record::Subscription(subscription)));
+        }
+        (Place::Unit(unit), _) => {
+            let state = SubscriptionState::PendingInstall { unit: unit.id };
+            commit.writes.push(put(key, Record::Subscription(subscription(state, None))));
+        }
+        (Place::Port { .. }, Receipt::HomeDrop { .. }) => {
+            unreachable!("a receipt is made from the same mode as the place")
+        }
+    }
+    commit
+}
+
+/// The hold on the port, the job, and its place in the switch's queue.
+pub fn queue_job(
+    commit: &mut Commit,
+    job: JobId,
+    subscription: &SubscriptionRecord,
+    plan: &PlanVersion,
+    port: &PortRecord,
+    read: Option<&Stored>,
+    now: UnixMillis,
+) {
+    let switch = port.at.switch.clone();
+    let record = JobRecord {
+        id: job,
+        kind: JobKind::Provision,
+        subscription: subscription.id,
+        key: subscription.key.clone(),
+        port: port.at.clone(),
+        plan: PortPlan {
+            vlan: plan.vlan,
+            down_kbps: plan.down_kbps,
+            up_kbps: plan.up_kbps,
+            mac: subscription.mac,
+        },
+        state: JobState::new(now),
+        created_at: now,
+        started_at: None,
+    };
+    let held = PortRecord { holder: Some(subscription.id), ..port.clone() };
+    commit.expect.push(unchanged(Key::Port(port.at.clone()), read));
+    commit.writes.push(put(Key::Port(port.at.clone()), Record::Port(held)));
+    commit.writes.push(put(Key::Job(switch.clone(), job), Record::Job(record)));
+    let member = WorkItem::Job(job).to_member();
+    commit.writes.push(Write::Include { index: Index::Work(switch), member, score: now.0 });
+}
+
+fn confirm(
+    outside: &Outside,
+    claim: &CheckoutRecord,
+    place: &Place,
+    claimed: crate::domain::ids::CommitId,
+) -> Commit {
+    let now = outside.clock.now();
+    let key = Key::Checkout(claim.key.clone());
+    let mut commit = outside.commit(key.tag());
+    commit.expect.push(Expectation { key: key.clone(), version: Some(claimed) });
+    commit.writes.push(put(key, Record::Checkout(claim.clone().accepted(now))));
+    if let Place::Unit(unit) = place {
+        let subscription_id = claim.receipt.subscription();
+        let news = News::SubscriptionPendingInstall { subscription_id, unit_id: unit.id };
+        commit.events.push(Event::new(EventId(outside.entropy.uuid()), &news, &claim.key, now));
+    }
+    commit
+}
+
+/// Commits; an unknown answer is asked for again under the same ids, and then is the partner's to ask for.
+async fn commit(outside: &Outside, row: Vec<Commit>) -> Result<Result<(), CommitError>, Unavailable> {
+    let mut last = String::new();
+    for _ in 0..=REPEATS_OF_UNKNOWN {
+        match outside.store.commit(row.clone()).await {
+            Err(CommitError::Unknown(why)) => last = why,
+            known => return Ok(known),
+        }
+    }
+    Err(Unavailable(last))
+}
+
+/// Compare and delete: takes back a claim of ours that could not be confirmed, where the engine left one.
+async fn let_go(outside: &Outside, claim: &CheckoutRecord, claimed: crate::domain::ids::CommitId) {
+    let key = Key::Checkout(claim.key.clone());
+    let mut commit = outside.commit(key.tag());
+    commit.expect.push(Expectation { key: key.clone(), version: Some(claimed) });
+    commit.writes.push(Write::Delete(key));
+    // Denied is the usual answer: there is nothing of ours. Unknown leaves a claim that whoever meets it finishes.
+    let _ = outside.store.commit(vec![commit]).await;
+}
+
+/// Finishes a claim that somebody left pending, with the ids that it holds; or lets it go when it can't be any more.
+async fn finish(outside: &Outside, known: &CheckoutRecord, stored: &Stored) -> Result<(), Unavailable> {
+    let key = Key::Checkout(known.key.clone());
+    let facts =
+        look_up(outside, key, known.plan, &known.mode).await.map_err(|e| Unavailable(e.to_string()))?;
+    let (Some(plan), Some(place)) = (&facts.plan, &facts.place) else {
+        let_go(outside, known, stored.version).await;
+        return Ok(());
+    };
+    let ours = Some(known.receipt.subscription());
+    let row = match place {
+        Place::Port { port, .. } if port.holder.is_some() && port.holder != ours => {
+            let_go(outside, known, stored.version).await;
+            return Ok(());
+        }
+        // Already proposed: only the confirmation is missing.
+        Place::Port { port, .. } if port.holder == ours => {
+            vec![confirm(outside, known, place, stored.version)]
+        }
+        Place::Port { .. } | Place::Unit(_) => row_of_acceptance(outside, known, plan, place, Some(stored)),
+    };
+    // A denial means that someone else has finished it, or let it go: the next look tells.
+    let _ = commit(outside, row).await?;
+    Ok(())
+}
+
+fn wake(wakes: &dyn Wakes, request: &CheckoutRequest, place: &Place) {
+    match place {
+        Place::Port { location, .. } => wakes.switch(&location.port.switch),
+        Place::Unit(_) => wakes.partner(request.key.partner),
+    }
+}

@@ -1,0 +1,353 @@
+//! The job machine: one piece of work on one port.
+//!
+//! ```text
+//!              Started                    Verified
+//!   Queued ───────────────▶ Running ───────────────▶ Completed
+//!    │ ▲                    │  │ ▲ │
+//!    │ │ AttemptFailed      │  │ └─┘ Started by a later lease
+//!    │ │ (retry, quarantine)│  │
+//!    │ └────────────────────┘  │ AttemptFailed (rejected, out of attempts, out of time)
+//!    │   Interrupted           ▼
+//!    └──────────────────────▶ Failed
+//!              Expired
+//! ```
+//!
+//! Only failures of the driver count as attempts and eat the time limit. Queueing, our own downtime and a store outage
+//! do not: they come as `Interrupted`, or as a later lease that starts the job over.
+
+use super::Denied;
+use super::failure::{DriverFailure, FailureReason, Verdict};
+use super::ids::LeaseEpoch;
+use super::time::UnixMillis;
+use serde::{Deserialize, Serialize};
+
+/// What a job does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JobKind {
+    /// Makes a port live.
+    Provision,
+    /// Puts it back to the captive portal.
+    Deprovision,
+    /// Blocks it.
+    Suspend,
+    /// Restores it.
+    Reactivate,
+    /// Changes its speeds.
+    ChangePlan,
+}
+
+/// How far it has come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum JobState {
+    /// Waiting for its switch.
+    Queued {
+        /// Attempts that failed so far.
+        failed_attempts: u32,
+        /// Milliseconds that those attempts and their back-offs took.
+        spent_millis: u64,
+        /// Not before this moment.
+        not_before: UnixMillis,
+    },
+    /// A supervisor is at it.
+    Running {
+        /// Attempts that failed before this one.
+        failed_attempts: u32,
+        /// Milliseconds that those took.
+        spent_millis: u64,
+        /// Whose.
+        lease: LeaseEpoch,
+    },
+    /// Verified on the switch.
+    Completed {
+        /// When.
+        at: UnixMillis,
+        /// Attempts in all.
+        attempts: u32,
+    },
+    /// Given up.
+    Failed {
+        /// When.
+        at: UnixMillis,
+        /// Attempts in all.
+        attempts: u32,
+        /// Why.
+        reason: FailureReason,
+    },
+}
+
+/// What can happen to it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum JobEvent {
+    /// A supervisor took it up, under this lease.
+    Started {
+        /// The supervisor's lease.
+        lease: LeaseEpoch,
+    },
+    /// The driver failed.
+    AttemptFailed {
+        /// How.
+        failure: DriverFailure,
+        /// What the attempt took.
+        took_millis: u64,
+        /// Chance, 0 to 1, for the back-off.
+        jitter: f64,
+    },
+    /// Stopped through no fault of the switch.
+    Interrupted,
+    /// Read back from the switch, and as wanted.
+    Verified,
+    /// Waited longer than it may.
+    Expired,
+}
+
+/// What the change asks of whoever made it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JobEffect {
+    /// Nothing beyond the record.
+    None,
+    /// It is runnable again at this moment.
+    RunAgain {
+        /// When.
+        at: UnixMillis,
+    },
+    /// It waits for an operator.
+    AwaitRelease,
+    /// It came to its one outcome.
+    Settle,
+}
+
+/// How often and how long a job is tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RetryPolicy {
+    /// Attempts in all.
+    pub attempts: u32,
+    /// First back-off; it doubles with each failure.
+    pub first_back_off_millis: u64,
+    /// Longest back-off.
+    pub longest_back_off_millis: u64,
+    /// All attempts and back-offs together.
+    pub in_all_millis: u64,
+}
+
+impl RetryPolicy {
+    /// The wait after the `failed`th failure: doubling, bounded, between half and all of it by `jitter` (0 to 1).
+    #[must_use]
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
+    pub fn back_off_millis(&self, failed: u32, jitter: f64) -> u64 {
+        let doubled = self.first_back_off_millis.saturating_mul(1 << failed.saturating_sub(1).min(20));
+        let full = doubled.min(self.longest_back_off_millis);
+        full / 2 + (full as f64 / 2.0 * jitter.clamp(0.0, 1.0)) as u64
+    }
+}
+
+impl JobState {
+    /// A job that was just made.
+    #[must_use]
+    pub fn new(now: UnixMillis) -> Self {
+        Self::Queued { failed_attempts: 0, spent_millis: 0, not_before: now }
+    }
+
+    /// The rule.
+    ///
+    /// # Errors
+    /// [`Denied`] when the event makes no sense in this state: a job has exactly one outcome.
+    pub fn apply(
+        self,
+        event: JobEvent,
+        now: UnixMillis,
+        policy: &RetryPolicy,
+    ) -> Result<(Self, JobEffect), Denied> {
+        use JobEvent as E;
+        match (self, event) {
+            (Self::Queued { failed_attempts, spent_millis, .. }, E::Started { lease }) => {
+                Ok((Self::Running { failed_attempts, spent_millis, lease }, JobEffect::None))
+            }
+            (Self::Queued { failed_attempts, .. }, E::Expired) => {
+                let reason = FailureReason::TooOld;
+                Ok((Self::Failed { at: now, attempts: failed_attempts, reason }, JobEffect::Settle))
+            }
+            (Self::Running { failed_attempts, spent_millis, lease: held }, E::Started { lease })
+                if lease > held =>
+            {
+                Ok((Self::Running { failed_attempts, spent_millis, lease }, JobEffect::None))
+            }
+            (
+                Self::Running { failed_attempts, spent_millis, .. },
+                E::AttemptFailed { failure, took_millis, jitter },
+            ) => Ok(after_failure(failed_attempts, spent_millis + took_millis, failure, jitter, now, policy)),
+            (Self::Running { failed_attempts, spent_millis, .. }, E::Interrupted) => {
+                let again = Self::Queued { failed_attempts, spent_millis, not_before: now };
+                Ok((again, JobEffect::RunAgain { at: now }))
+            }
+            (Self::Running { failed_attempts, .. }, E::Verified) => {
+                Ok((Self::Completed { at: now, attempts: failed_attempts + 1 }, JobEffect::Settle))
+            }
+            (
+                state @ Self::Queued { .. },
+                event @ (E::AttemptFailed { .. } | E::Interrupted | E::Verified),
+            ) => Err(state.denied(&event)),
+            (state @ Self::Running { .. }, event @ (E::Started { .. } | E::Expired)) => {
+                Err(state.denied(&event))
+            }
+            (
+                state @ (Self::Completed { .. } | Self::Failed { .. }),
+                event @ (E::Started { .. }
+                | E::AttemptFailed { .. }
+                | E::Interrupted
+                | E::Verified
+                | E::Expired),
+            ) => Err(state.denied(&event)),
+        }
+    }
+
+    /// Whether it came to its outcome.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        matches!(self, Self::Completed { .. } | Self::Failed { .. })
+    }
+
+    /// The word for it on the wire.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Queued { .. } => "queued",
+            Self::Running { .. } => "running",
+            Self::Completed { .. } => "completed",
+            Self::Failed { .. } => "failed",
+        }
+    }
+
+    fn denied(&self, event: &JobEvent) -> Denied {
+        let event = match event {
+            JobEvent::Started { .. } => "a start",
+            JobEvent::AttemptFailed { .. } => "a failed attempt",
+            JobEvent::Interrupted => "an interruption",
+            JobEvent::Verified => "a verification",
+            JobEvent::Expired => "an expiry",
+        };
+        Denied { machine: "job", state: self.name(), event }
+    }
+}
+
+fn after_failure(
+    failed_before: u32,
+    spent_millis: u64,
+    failure: DriverFailure,
+    jitter: f64,
+    now: UnixMillis,
+    policy: &RetryPolicy,
+) -> (JobState, JobEffect) {
+    let failed_attempts = failed_before + 1;
+    match failure.class.verdict() {
+        Verdict::Quarantine => {
+            // An operator's pause is no fault of the job: the attempt isn't counted against it.
+            let waiting = JobState::Queued { failed_attempts: failed_before, spent_millis, not_before: now };
+            (waiting, JobEffect::AwaitRelease)
+        }
+        Verdict::Retry if failed_attempts < policy.attempts => {
+            let wait = policy.back_off_millis(failed_attempts, jitter);
+            let spent_millis = spent_millis + wait;
+            if spent_millis >= policy.in_all_millis {
+                return given_up(failed_attempts, failure, now);
+            }
+            let at = now.plus_millis(wait);
+            (JobState::Queued { failed_attempts, spent_millis, not_before: at }, JobEffect::RunAgain { at })
+        }
+        Verdict::Retry | Verdict::Fail => given_up(failed_attempts, failure, now),
+    }
+}
+
+fn given_up(attempts: u32, failure: DriverFailure, now: UnixMillis) -> (JobState, JobEffect) {
+    (JobState::Failed { at: now, attempts, reason: FailureReason::Driver(failure) }, JobEffect::Settle)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::failure::FailureClass;
+    use proptest::prelude::*;
+
+    const NOW: UnixMillis = UnixMillis(1_000_000);
+    const POLICY: RetryPolicy = RetryPolicy {
+        attempts: 5,
+        first_back_off_millis: 1_000,
+        longest_back_off_millis: 30_000,
+        in_all_millis: 600_000,
+    };
+
+    fn states() -> [JobState; 4] {
+        let reason = FailureReason::TooOld;
+        [
+            JobState::new(NOW),
+            JobState::Running { failed_attempts: 0, spent_millis: 0, lease: LeaseEpoch(2) },
+            JobState::Completed { at: NOW, attempts: 1 },
+            JobState::Failed { at: NOW, attempts: 1, reason },
+        ]
+    }
+
+    fn failed(class: FailureClass) -> JobEvent {
+        JobEvent::AttemptFailed { failure: DriverFailure::new(class, "x"), took_millis: 10, jitter: 1.0 }
+    }
+
+    fn events() -> [JobEvent; 6] {
+        [
+            JobEvent::Started { lease: LeaseEpoch(3) },
+            JobEvent::Started { lease: LeaseEpoch(2) },
+            failed(FailureClass::SessionLost),
+            JobEvent::Interrupted,
+            JobEvent::Verified,
+            JobEvent::Expired,
+        ]
+    }
+
+    #[test]
+    fn every_state_meets_every_event_as_drawn() {
+        // Rows are states, columns events; the letter is the next state, a dot is denied.
+        let drawn = ["RR...F", "R.QQC.", "......", "......"];
+        for (state, row) in states().into_iter().zip(drawn) {
+            for (event, expected) in events().into_iter().zip(row.chars()) {
+                let next = state.clone().apply(event.clone(), NOW, &POLICY);
+                let letter = next.map_or('.', |(s, _)| s.name().to_uppercase().remove(0));
+                assert_eq!(letter, expected, "{state:?} + {event:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_class_decides_what_a_failure_means() {
+        for class in FailureClass::ALL {
+            let running = JobState::Running { failed_attempts: 0, spent_millis: 0, lease: LeaseEpoch(1) };
+            let (state, effect) = running.apply(failed(class), NOW, &POLICY).expect("a running job can fail");
+            match class.verdict() {
+                Verdict::Retry => assert_eq!(effect, JobEffect::RunAgain { at: NOW.plus_millis(1_000) }),
+                Verdict::Fail => assert!(matches!(state, JobState::Failed { .. }), "{class:?}"),
+                Verdict::Quarantine => assert_eq!(effect, JobEffect::AwaitRelease),
+            }
+        }
+    }
+
+    #[test]
+    fn back_off_doubles_up_to_its_longest() {
+        let waits: Vec<_> = (1..=7).map(|n| POLICY.back_off_millis(n, 1.0)).collect();
+        assert_eq!(waits, [1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]);
+        assert_eq!(POLICY.back_off_millis(1, 0.0), 500);
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_happens_there_is_one_outcome_at_most(picks in proptest::collection::vec(0..6usize, 1..60)) {
+            let (mut state, mut outcomes) = (JobState::new(NOW), 0);
+            for pick in picks {
+                if let Ok((next, effect)) = state.clone().apply(events()[pick].clone(), NOW, &POLICY) {
+                    outcomes += u32::from(effect == JobEffect::Settle);
+                    prop_assert_eq!(effect == JobEffect::Settle, next.is_settled());
+                    state = next;
+                }
+            }
+            prop_assert!(outcomes <= 1);
+            prop_assert_eq!(outcomes == 1, state.is_settled());
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! What every actor of the graph is given: the outside, behind its traits, and the limits.
+
+use crate::domain::ids::{CommitId, PartnerId, SwitchId};
+use crate::domain::record::Tag;
+use crate::ports::driver::SwitchDriver;
+use crate::ports::guard::SessionGuard;
+use crate::ports::store::{Commit, CommitError, Durability, Expectation, Store, Stored, Write};
+use crate::ports::{Clock, Entropy};
+use crate::settings::GraphSettings;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::Semaphore;
+
+/// Who wants to know that there is something to do. A hint, never the thing itself: whoever is woken asks the store.
+pub trait Wakes: Send + Sync + 'static {
+    /// There is work for this switch.
+    fn switch(&self, switch: &SwitchId);
+    /// There is an event for this partner.
+    fn partner(&self, partner: PartnerId);
+}
+
+/// The outside and the limits; shared by all actors.
+pub struct Outside {
+    /// Where everything is.
+    pub store: Arc<dyn Store>,
+    /// Opens sessions.
+    pub driver: Arc<dyn SwitchDriver>,
+    /// The wall clock.
+    pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub entropy: Arc<dyn Entropy>,
+    /// The limits.
+    pub settings: GraphSettings,
+    /// Bounds the sessions that are being opened at once, over all switches.
+    pub opening: Semaphore,
+    guards: Mutex<HashMap<SwitchId, SessionGuard>>,
+}
+
+impl Outside {
+    /// Puts it together.
+    #[must_use]
+    pub fn new(
+        store: Arc<dyn Store>,
+        driver: Arc<dyn SwitchDriver>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+        settings: GraphSettings,
+    ) -> Self {
+        let opening = Semaphore::new(settings.supervision.max_opening);
+        Self { store, driver, clock, entropy, settings, opening, guards: Mutex::default() }
+    }
+
+    /// The one guard of a switch's socket. It outlives every supervisor of that switch, and every fleet.
+    #[must_use]
+    pub fn guard(&self, switch: &SwitchId) -> SessionGuard {
+        self.guards.lock().unwrap_or_else(PoisonError::into_inner).entry(switch.clone()).or_default().clone()
+    }
+
+    /// A commit with a fresh id, still empty.
+    #[must_use]
+    pub fn commit(&self, tag: Tag) -> Commit {
+        Commit {
+            id: CommitId(self.entropy.uuid()),
+            tag,
+            lease: None,
+            expect: Vec::new(),
+            writes: Vec::new(),
+            events: Vec::new(),
+            durability: Durability::Durable,
+        }
+    }
+
+    /// Commits a row for work that is already on record, however long the store is away: an unknown answer is asked
+    /// for again, under the same ids, until it is known. Nothing is given up, and nothing is done twice.
+    ///
+    /// # Errors
+    /// The denial, when a rule says no.
+    pub async fn commit_surely(&self, row: Vec<Commit>) -> Result<(), CommitError> {
+        let mut wait = Duration::from_millis(50);
+        loop {
+            match self.store.commit(row.clone()).await {
+                Err(CommitError::Unknown(why)) => {
+                    tracing::warn!(why, wait_ms = wait.as_millis(), "a commit is asked for again");
+                    tokio::time::sleep(wait).await;
+                    wait = (wait * 2).min(Duration::from_secs(5));
+                }
+                known => return known,
+            }
+        }
+    }
+}
+
+/// What a read record expects of the commit that changes it.
+#[must_use]
+pub fn unchanged(key: crate::domain::record::Key, read: Option<&Stored>) -> Expectation {
+    Expectation { key, version: read.map(|stored| stored.version) }
+}
+
+/// Puts a record.
+#[must_use]
+pub fn put(key: crate::domain::record::Key, record: crate::domain::record::Record) -> Write {
+    Write::Put(key, record)
+}

@@ -1,0 +1,81 @@
+//! The switch driver, as a supervisor sees it: one session, used by one owner, a step at a time.
+
+use super::guard::SessionGuard;
+use crate::domain::config::PortConfig;
+use crate::domain::failure::DriverFailure;
+use crate::domain::ids::PortName;
+use crate::domain::inventory::Switch;
+use async_trait::async_trait;
+
+/// What lines are wanted for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Intent {
+    /// Making a port what a plan asks.
+    Provision,
+    /// Bringing a port back to what it was.
+    Restore,
+}
+
+/// Opens sessions.
+#[async_trait]
+pub trait SwitchDriver: Send + Sync + 'static {
+    /// Opens a session: connects, authenticates, checks that the device is who the inventory says, and sends the
+    /// opening commands. Its socket is under `guard` until it is really closed.
+    ///
+    /// # Errors
+    /// [`DriverFailure`], its class telling what to do next.
+    async fn open(
+        &self,
+        switch: &Switch,
+        guard: &SessionGuard,
+    ) -> Result<Box<dyn SwitchSession>, DriverFailure>;
+}
+
+/// One open session. Every method keeps its own time limit, from the configuration and the platform file. After a
+/// failure whose class doesn't leave the session usable it must only be closed.
+#[async_trait]
+pub trait SwitchSession: Send {
+    /// Asks whether the other side is still there, without a command.
+    ///
+    /// # Errors
+    /// [`DriverFailure`] of class `SessionLost`.
+    async fn probe(&mut self) -> Result<(), DriverFailure>;
+
+    /// Reads a port's running configuration.
+    ///
+    /// # Errors
+    /// [`DriverFailure`]; `PortUnknown` when the switch has no such port.
+    async fn read_port(&mut self, port: &PortName) -> Result<PortConfig, DriverFailure>;
+
+    /// The lines that bring a port from `before` to `want`, as the platform file says. Sends nothing.
+    ///
+    /// # Errors
+    /// [`DriverFailure`] of class `Misconfigured`.
+    fn render(
+        &self,
+        intent: Intent,
+        port: &PortName,
+        want: &PortConfig,
+        before: &PortConfig,
+    ) -> Result<Vec<String>, DriverFailure>;
+
+    /// Sends lines that `render` gave, entering and leaving the configuration mode. Default-deny: output that is
+    /// neither known to be good nor noise is left to the read-back; output that is known to be bad is a failure, after
+    /// which the configuration mode has been left.
+    ///
+    /// # Errors
+    /// [`DriverFailure`]; `CommandRejected` names the line and the answer.
+    async fn apply(&mut self, lines: &[String]) -> Result<(), DriverFailure>;
+
+    /// Saves the running configuration as the start-up configuration.
+    ///
+    /// # Errors
+    /// [`DriverFailure`] of class `SaveFailed`, or that of a broken session.
+    async fn save(&mut self) -> Result<(), DriverFailure>;
+
+    /// What was said since the last call: bounded, every secret redacted.
+    fn take_transcript(&mut self) -> String;
+
+    /// Says goodbye and waits, for a short time of its own, until the socket is closed.
+    async fn close(self: Box<Self>);
+}

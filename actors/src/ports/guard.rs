@@ -1,0 +1,107 @@
+//! The guard on a switch's one socket: who holds it can shut the socket down, and wait until it is gone, even when the
+//! supervisor that opened the session has panicked and its SSH task lives on.
+//!
+//! There is one guard a switch, and it admits one socket at a time: a second session is not a matter of care.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::watch;
+
+type Closer = Box<dyn Fn() + Send + Sync>;
+
+#[derive(Default)]
+struct Held {
+    closer: Option<Closer>,
+}
+
+/// One for each switch, kept by whoever may have to close the socket.
+#[derive(Clone)]
+pub struct SessionGuard {
+    held: Arc<Mutex<Held>>,
+    open: Arc<watch::Sender<bool>>,
+}
+
+/// A session's socket is still open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the switch's earlier session is not closed yet")]
+pub struct StillOpen;
+
+/// Goes wherever the socket goes; its drop says that the socket is closed.
+pub struct SocketPermit {
+    guard: SessionGuard,
+}
+
+impl Default for SessionGuard {
+    fn default() -> Self {
+        Self { held: Arc::default(), open: Arc::new(watch::Sender::new(false)) }
+    }
+}
+
+impl SessionGuard {
+    /// Admits a socket, which `closer` shuts down from any thread.
+    ///
+    /// # Errors
+    /// [`StillOpen`] while another socket is.
+    pub fn admit(&self, closer: impl Fn() + Send + Sync + 'static) -> Result<SocketPermit, StillOpen> {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if *self.open.borrow() {
+            return Err(StillOpen);
+        }
+        held.closer = Some(Box::new(closer));
+        self.open.send_replace(true);
+        Ok(SocketPermit { guard: self.clone() })
+    }
+
+    /// Shuts the socket down, if one is open, and waits until whatever held it has let go.
+    pub async fn shut_down(&self) {
+        if let Some(close) = &self.held.lock().unwrap_or_else(PoisonError::into_inner).closer {
+            close();
+        }
+        let mut open = self.open.subscribe();
+        // The sender lives as long as `self`, so this ends only when the socket is closed.
+        let _ = open.wait_for(|open| !open).await;
+    }
+
+    /// Whether a socket is open.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        *self.open.borrow()
+    }
+}
+
+impl Drop for SocketPermit {
+    fn drop(&mut self) {
+        let mut held = self.guard.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.closer = None;
+        self.guard.open.send_replace(false);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    #[tokio::test]
+    async fn one_socket_at_a_time_and_shutting_down_waits_for_its_end() {
+        let guard = SessionGuard::default();
+        let closed = Arc::new(AtomicU32::new(0));
+        let counter = closed.clone();
+        let permit = guard
+            .admit(move || {
+                counter.fetch_add(1, Ordering::SeqCst);
+            })
+            .expect("none is open");
+        assert_eq!(guard.admit(|| ()).err(), Some(StillOpen));
+
+        let waiting = tokio::spawn({
+            let guard = guard.clone();
+            async move { guard.shut_down().await }
+        });
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished());
+        assert_eq!(closed.load(Ordering::SeqCst), 1);
+        drop(permit);
+        waiting.await.expect("no panic");
+        assert!(guard.admit(|| ()).is_ok());
+    }
+}

@@ -1,0 +1,158 @@
+//! Every limit of the graph, as a number with its unit. `config/default.toml` has the values that ship.
+
+use crate::domain::delivery::DeliveryPolicy;
+use crate::domain::job::RetryPolicy;
+use serde::Deserialize;
+
+/// How checkouts are accepted.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CheckoutSettings {
+    /// Most checkouts under way at once; one more is told to come back.
+    pub max_in_flight: usize,
+    /// How often a checkout that lost a race looks again before it is told to come back.
+    pub max_rounds: u32,
+}
+
+/// How often and how long a job is tried.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JobSettings {
+    /// Attempts in all.
+    pub attempts: u32,
+    /// First back-off; it doubles.
+    pub first_back_off_ms: u64,
+    /// Longest back-off.
+    pub longest_back_off_ms: u64,
+    /// All attempts and back-offs together.
+    pub in_all_ms: u64,
+    /// How old a job may get before it fails without having been tried.
+    pub max_age_ms: u64,
+}
+
+/// How switches are supervised.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SupervisionSettings {
+    /// Threads that supervisors are spread over; 0 is one a core.
+    pub threads: usize,
+    /// Most sessions being opened at once.
+    pub max_opening: usize,
+    /// Longest time for opening a session, for one step of a visit, or for a save.
+    pub step_ms: u64,
+    /// How long a session stays open with nothing to do.
+    pub idle_ms: u64,
+    /// How long an applied port may wait for its save while other jobs come first.
+    pub save_longest_wait_ms: u64,
+    /// How long a dirty port waits before it is tried again.
+    pub repair_ms: u64,
+    /// How often the store is asked for work whose wake was lost.
+    pub sweep_ms: u64,
+    /// First wait before an actor that panicked is started again; it doubles.
+    pub first_restart_ms: u64,
+    /// Longest such wait.
+    pub longest_restart_ms: u64,
+}
+
+/// How webhooks are delivered.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeliverySettings {
+    /// Attempts in all.
+    pub attempts: u32,
+    /// Wait after the first failed attempt; it doubles.
+    pub first_wait_ms: u64,
+    /// Longest wait.
+    pub longest_wait_ms: u64,
+    /// Most events on their way to one partner at once.
+    pub max_in_flight_per_partner: usize,
+    /// Most events on their way at once.
+    pub max_in_flight: usize,
+    /// How often the store is asked for events whose wake was lost.
+    pub sweep_ms: u64,
+}
+
+/// All of them.
+#[derive(Debug, Clone, Default)]
+pub struct GraphSettings {
+    /// Checkouts.
+    pub checkout: CheckoutSettings,
+    /// Jobs.
+    pub job: JobSettings,
+    /// Supervisors.
+    pub supervision: SupervisionSettings,
+    /// Webhooks.
+    pub delivery: DeliverySettings,
+}
+
+impl Default for CheckoutSettings {
+    fn default() -> Self {
+        Self { max_in_flight: 4_096, max_rounds: 16 }
+    }
+}
+
+impl Default for JobSettings {
+    fn default() -> Self {
+        Self {
+            attempts: 5,
+            first_back_off_ms: 1_000,
+            longest_back_off_ms: 30_000,
+            in_all_ms: 600_000,
+            max_age_ms: 86_400_000,
+        }
+    }
+}
+
+impl Default for SupervisionSettings {
+    fn default() -> Self {
+        Self {
+            threads: 0,
+            max_opening: 64,
+            step_ms: 120_000,
+            idle_ms: 60_000,
+            save_longest_wait_ms: 30_000,
+            repair_ms: 60_000,
+            sweep_ms: 10_000,
+            first_restart_ms: 100,
+            longest_restart_ms: 30_000,
+        }
+    }
+}
+
+impl Default for DeliverySettings {
+    fn default() -> Self {
+        Self {
+            attempts: 3,
+            first_wait_ms: 2_000,
+            longest_wait_ms: 30_000,
+            max_in_flight_per_partner: 32,
+            max_in_flight: 512,
+            sweep_ms: 10_000,
+        }
+    }
+}
+
+impl JobSettings {
+    /// As the job machine takes it.
+    #[must_use]
+    pub fn policy(&self) -> RetryPolicy {
+        RetryPolicy {
+            attempts: self.attempts,
+            first_back_off_millis: self.first_back_off_ms,
+            longest_back_off_millis: self.longest_back_off_ms,
+            in_all_millis: self.in_all_ms,
+        }
+    }
+}
+
+impl DeliverySettings {
+    /// As the delivery machine takes it.
+    #[must_use]
+    pub fn policy(&self) -> DeliveryPolicy {
+        DeliveryPolicy {
+            attempts: self.attempts,
+            first_wait_millis: self.first_wait_ms,
+            longest_wait_millis: self.longest_wait_ms,
+        }
+    }
+}

@@ -1,0 +1,350 @@
+//! The switch supervisor: one switch, one session, its queue.
+//!
+//! It decides nothing: [`SessionState::apply`] does, and this actor runs the effects one after another, each awaited
+//! before the next begins, and turns what comes of them into events. There is one session because the actor owns the
+//! only one, and an effect takes it along and brings it back. What must survive is in the store before it matters, so
+//! that a panic here loses nothing: the fleet shuts the socket and makes a fresh supervisor.
+
+mod choose;
+mod effects;
+mod settle;
+mod step;
+mod task;
+
+use crate::domain::failure::DriverFailure;
+use crate::domain::ids::{PortName, SwitchId};
+use crate::domain::session::{Errand, SessionEffect, SessionEvent, SessionState, Visit};
+use crate::domain::time::UnixMillis;
+use crate::outside::{Outside, Wakes};
+use crate::ports::driver::SwitchSession;
+use crate::ports::store::StoreUnavailable;
+use actix::{
+    Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, SpawnHandle, WrapFuture,
+};
+use choose::{Choice, Freedom};
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+use task::{Duty, Task};
+use tokio::time::Instant;
+
+/// There may be something to do: look.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Wake;
+
+/// An operator has looked at what quarantined the switch.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Release;
+
+/// Come to a safe point, close the session, and end.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct StopWork;
+
+/// How long to wait before the store, which did not answer, is asked again.
+const STORE_AGAIN: Duration = Duration::from_millis(500);
+
+type Session = Option<Box<dyn SwitchSession>>;
+
+/// What came of an effect.
+enum News {
+    /// The switch, the lease, and whether it is quarantined. `None`: not in the inventory.
+    OnDuty(Option<(Duty, Option<DriverFailure>)>),
+    /// The store was asked what is next.
+    Chosen(Choice),
+    /// Something for the machine.
+    Happened(SessionEvent),
+    /// Done, and there is nothing to decide.
+    Done,
+    /// Saved ports are on record as saved.
+    Saved,
+    /// The store did not answer; ask again later.
+    StoreAway(StoreUnavailable),
+    /// Someone else owns the switch.
+    Fenced,
+}
+
+/// What an effect brings back.
+struct Came {
+    session: Session,
+    task: Option<Box<Task>>,
+    news: News,
+}
+
+/// The actor.
+pub struct SwitchSupervisor {
+    outside: Arc<Outside>,
+    wakes: Arc<dyn Wakes>,
+    id: SwitchId,
+    duty: Option<Duty>,
+    state: SessionState,
+    session: Session,
+    task: Option<Box<Task>>,
+    saving: Vec<PortName>,
+    proven: BTreeSet<PortName>,
+    effects: VecDeque<SessionEffect>,
+    busy: bool,
+    woken: bool,
+    release_asked: bool,
+    stopping: bool,
+    alarm: Option<SpawnHandle>,
+    idle_since: Option<Instant>,
+}
+
+impl SwitchSupervisor {
+    /// A new one, which knows nothing yet.
+    #[must_use]
+    pub fn new(outside: Arc<Outside>, wakes: Arc<dyn Wakes>, id: SwitchId) -> Self {
+        Self {
+            outside,
+            wakes,
+            id,
+            duty: None,
+            state: SessionState::Idle,
+            session: None,
+            task: None,
+            saving: Vec::new(),
+            proven: BTreeSet::new(),
+            effects: VecDeque::new(),
+            busy: false,
+            woken: false,
+            release_asked: false,
+            stopping: false,
+            alarm: None,
+            idle_since: None,
+        }
+    }
+
+    fn run(&mut self, context: &mut Context<Self>, effect: impl Future<Output = Came> + 'static) {
+        self.busy = true;
+        context.spawn(effect.into_actor(self).map(|came, supervisor, context| {
+            supervisor.busy = false;
+            supervisor.session = came.session;
+            supervisor.task = came.task;
+            supervisor.learn(came.news, context);
+            supervisor.pump(context);
+        }));
+    }
+
+    /// Runs the next effect, if none is under way. Between two effects nothing else touches the session.
+    fn pump(&mut self, context: &mut Context<Self>) {
+        if self.busy {
+            return;
+        }
+        if self.duty.is_none() {
+            if self.woken && !self.stopping {
+                self.woken = false;
+                self.take_up_duty(context);
+            } else if self.stopping {
+                context.stop();
+            }
+            return;
+        }
+        match self.effects.pop_front() {
+            Some(effect) => self.perform(effect, context),
+            None if self.stopping => self.leave(context),
+            None if std::mem::take(&mut self.release_asked) => self.release(context),
+            None if std::mem::take(&mut self.woken) => self.choose(context),
+            None => {}
+        }
+    }
+
+    fn release(&mut self, context: &mut Context<Self>) {
+        if matches!(self.state, SessionState::Quarantined { .. }) {
+            self.lift_quarantine(context);
+        } else {
+            tracing::info!(switch = %self.id, state = self.state.name(), "released, but it was not quarantined");
+            self.pump(context);
+        }
+    }
+
+    fn perform(&mut self, effect: SessionEffect, context: &mut Context<Self>) {
+        match effect {
+            SessionEffect::Open => self.open(context),
+            SessionEffect::Close => self.close(context),
+            SessionEffect::RunStep => self.run_step(context),
+            SessionEffect::Save => self.save(context),
+            SessionEffect::Settle(outcome, visit) => self.settle(outcome, &visit, context),
+            SessionEffect::MarkSaved => self.mark_saved(context),
+            SessionEffect::ChooseWork => {
+                self.woken = true;
+                self.pump(context);
+            }
+            SessionEffect::TellOperator => self.tell_operator(context),
+        }
+    }
+
+    fn learn(&mut self, news: News, context: &mut Context<Self>) {
+        match news {
+            News::OnDuty(Some((duty, quarantined))) => {
+                self.duty = Some(duty);
+                self.woken = true;
+                if let Some(why) = quarantined {
+                    self.state = SessionState::Quarantined { why };
+                }
+            }
+            News::OnDuty(None) => {
+                tracing::warn!(switch = %self.id, "a switch with work is not in the inventory")
+            }
+            News::Chosen(choice) => self.follow(choice, context),
+            News::Happened(event) => self.happened(event),
+            News::Done => {}
+            News::Saved => {
+                for port in std::mem::take(&mut self.saving) {
+                    self.proven.remove(&port);
+                }
+            }
+            News::StoreAway(error) => {
+                tracing::warn!(switch = %self.id, %error, "the store is asked again later");
+                self.set_alarm(STORE_AGAIN, context);
+            }
+            News::Fenced => {
+                tracing::warn!(switch = %self.id, "a later supervisor owns this switch; this one ends");
+                self.session = None;
+                context.stop();
+            }
+        }
+    }
+
+    fn happened(&mut self, event: SessionEvent) {
+        let now = self.outside.clock.now();
+        match self.state.clone().apply(event, now, &self.outside.settings.job.policy()) {
+            Ok((state, effects)) => {
+                tracing::debug!(switch = %self.id, from = self.state.name(), to = state.name(), "session");
+                self.state = state;
+                self.effects.extend(effects);
+            }
+            Err(denied) => {
+                panic!("the supervisor of {} gave its machine an impossible event: {denied}", self.id)
+            }
+        }
+    }
+
+    fn take_up_duty(&mut self, context: &mut Context<Self>) {
+        let (outside, id) = (Arc::clone(&self.outside), self.id.clone());
+        self.run(context, async move {
+            let news = match effects::take_up(&outside, &id).await {
+                Ok(duty) => News::OnDuty(duty),
+                Err(error) => News::StoreAway(error),
+            };
+            Came { session: None, task: None, news }
+        });
+    }
+
+    fn choose(&mut self, context: &mut Context<Self>) {
+        if let Some(alarm) = self.alarm.take() {
+            context.cancel_future(alarm);
+        }
+        let may_begin = match &self.state {
+            SessionState::Idle | SessionState::Ready => true,
+            SessionState::BackingOff { until, .. } => self.outside.clock.now() >= *until,
+            SessionState::Quarantined { .. } => false,
+            // Whoever is at work asks again at the end.
+            SessionState::Connecting { .. } | SessionState::Applying { .. } | SessionState::Saving => return,
+        };
+        let freedom = Freedom { may_begin, proven: self.proven.clone() };
+        let (outside, duty, session) = (Arc::clone(&self.outside), self.duty.clone(), self.session.take());
+        self.run(context, async move {
+            let duty = duty.expect("only a supervisor on duty chooses");
+            let news = match choose::choose(&outside, &duty, &freedom).await {
+                Ok(choice) => News::Chosen(choice),
+                Err(error) => News::StoreAway(error),
+            };
+            Came { session, task: None, news }
+        });
+    }
+
+    fn follow(&mut self, choice: Choice, context: &mut Context<Self>) {
+        match choice {
+            Choice::Visit(task) => {
+                self.idle_since = None;
+                let visit = Visit { work: vec![task.item.clone()] };
+                self.task = Some(task);
+                self.happened(SessionEvent::Begun(Errand::Visit(visit)));
+            }
+            Choice::Save(ports) => {
+                self.saving = ports;
+                self.happened(SessionEvent::Begun(Errand::Save));
+            }
+            Choice::Wait(until) => self.wait(until, context),
+            Choice::Fenced => self.learn(News::Fenced, context),
+        }
+    }
+
+    /// Until the next due work, the end of the back-off, or the idle limit of an open session: whichever is first.
+    fn wait(&mut self, until: Option<UnixMillis>, context: &mut Context<Self>) {
+        let now = self.outside.clock.now();
+        let due = until.map(|at| Duration::from_millis(at.millis_since(now).max(1)));
+        let own = match &self.state {
+            SessionState::Ready => {
+                let limit = Duration::from_millis(self.outside.settings.supervision.idle_ms);
+                let idle = self.idle_since.get_or_insert_with(Instant::now).elapsed();
+                if idle >= limit {
+                    self.idle_since = None;
+                    return self.happened(SessionEvent::IdleElapsed);
+                }
+                Some(limit - idle)
+            }
+            SessionState::BackingOff { until, .. } => {
+                Some(Duration::from_millis(until.millis_since(now).max(1)))
+            }
+            SessionState::Idle
+            | SessionState::Connecting { .. }
+            | SessionState::Applying { .. }
+            | SessionState::Saving
+            | SessionState::Quarantined { .. } => None,
+        };
+        if let Some(wait) = [due, own].into_iter().flatten().min() {
+            self.set_alarm(wait, context);
+        }
+    }
+
+    fn set_alarm(&mut self, wait: Duration, context: &mut Context<Self>) {
+        if let Some(earlier) = self.alarm.take() {
+            context.cancel_future(earlier);
+        }
+        self.alarm = Some(context.run_later(wait, |supervisor, context| {
+            supervisor.alarm = None;
+            supervisor.woken = true;
+            supervisor.pump(context);
+        }));
+    }
+}
+
+impl Actor for SwitchSupervisor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        self.woken = true;
+        self.pump(context);
+    }
+}
+
+impl Handler<Wake> for SwitchSupervisor {
+    type Result = ();
+
+    fn handle(&mut self, _: Wake, context: &mut Self::Context) {
+        self.woken = true;
+        self.pump(context);
+    }
+}
+
+impl Handler<Release> for SwitchSupervisor {
+    type Result = ();
+
+    fn handle(&mut self, _: Release, context: &mut Self::Context) {
+        self.release_asked = true;
+        self.pump(context);
+    }
+}
+
+impl Handler<StopWork> for SwitchSupervisor {
+    type Result = ();
+
+    fn handle(&mut self, _: StopWork, context: &mut Self::Context) {
+        self.stopping = true;
+        self.pump(context);
+    }
+}

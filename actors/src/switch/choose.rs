@@ -1,0 +1,243 @@
+//! What a supervisor does next: asked of the store each time, so a lost wake, a panic or a kill loses nothing.
+//!
+//! Jobs come first, oldest first. Then dirty ports; then ports whose configuration was applied by a session that is
+//! gone, since the switch may have rebooted meanwhile; then the save, once for all that wait for it. A save that has
+//! waited too long comes before the next job. Jobs that grew too old fail here, also while the switch is quarantined.
+
+use super::settle;
+use super::task::{Duty, Task};
+use crate::domain::ids::{JobId, PortName, PortRef};
+use crate::domain::job::{JobEvent, JobState};
+use crate::domain::port::PortState;
+use crate::domain::record::{Index, JobRecord, Key, PortRecord, Record};
+use crate::domain::session::WorkItem;
+use crate::domain::time::UnixMillis;
+use crate::fail_points::{FailPoint, reach};
+use crate::outside::{Outside, put, unchanged};
+use crate::ports::store::{CommitError, Denial, Durability, StoreUnavailable, Stored};
+use std::collections::BTreeSet;
+
+/// How many members of a queue are looked at in one go.
+const LOOK_AHEAD: usize = 64;
+
+/// What to do next.
+pub enum Choice {
+    /// This port.
+    Visit(Box<Task>),
+    /// Save what these ports wait for.
+    Save(Vec<PortName>),
+    /// Nothing before this moment, or before the next wake.
+    Wait(Option<UnixMillis>),
+    /// Someone else owns the switch by now.
+    Fenced,
+}
+
+/// What the supervisor is free to do.
+#[derive(Debug, Clone)]
+pub struct Freedom {
+    /// Whether a session may be used or opened now. Without it, only old jobs are failed.
+    pub may_begin: bool,
+    /// Ports that the session which is open has applied or proven: these only need the save.
+    pub proven: BTreeSet<PortName>,
+}
+
+struct Queue {
+    jobs: Vec<(u64, JobRecord, Stored)>,
+    dirty: Vec<(u64, PortRecord)>,
+    unsaved: Vec<(u64, UnixMillis, PortRecord)>,
+    next_score: Option<u64>,
+}
+
+/// Looks at the queue and decides; a chosen job is on record as running when this returns.
+///
+/// # Errors
+/// [`StoreUnavailable`].
+pub async fn choose(outside: &Outside, duty: &Duty, freedom: &Freedom) -> Result<Choice, StoreUnavailable> {
+    loop {
+        let now = outside.clock.now();
+        let queue = read_queue(outside, duty, now).await?;
+        if let Some(old) = oldest_expired(outside, &queue, now) {
+            if settle::expire(outside, duty, old).await.is_err() {
+                return Ok(Choice::Fenced);
+            }
+            continue;
+        }
+        if !freedom.may_begin {
+            return Ok(Choice::Wait(next_expiry(outside, &queue)));
+        }
+        let overdue = queue.unsaved.iter().any(|(_, since, port)| {
+            let waited = now.millis_since(*since);
+            freedom.proven.contains(&port.at.port)
+                && waited >= outside.settings.supervision.save_longest_wait_ms
+        });
+        if !overdue {
+            match first_job(outside, duty, &queue, now).await? {
+                Begun::Yes(choice) => return Ok(choice),
+                Begun::LookAgain => continue,
+                Begun::No => {}
+            }
+            if let Some(port) = port_to_visit(&queue, freedom, now) {
+                return with_port(outside, port).await;
+            }
+        }
+        let next = queue.next_score.map(UnixMillis);
+        let unsaved = queue.unsaved.into_iter().map(|(_, _, port)| port.at.port);
+        let to_save: Vec<_> = unsaved.filter(|port| freedom.proven.contains(port)).collect();
+        return Ok(if to_save.is_empty() { Choice::Wait(next) } else { Choice::Save(to_save) });
+    }
+}
+
+/// What came of beginning a job.
+enum Begun {
+    Yes(Choice),
+    /// Its record changed under us.
+    LookAgain,
+    /// None can be begun now.
+    No,
+}
+
+/// The oldest job that is due and decided. One that was proposed and isn't decided yet is passed over, not waited for.
+async fn first_job(
+    outside: &Outside,
+    duty: &Duty,
+    queue: &Queue,
+    now: UnixMillis,
+) -> Result<Begun, StoreUnavailable> {
+    for (_, job, stored) in queue.jobs.iter().filter(|(score, ..)| *score <= now.0) {
+        match begin_job(outside, duty, job, stored).await? {
+            Begun::No => {}
+            begun => return Ok(begun),
+        }
+    }
+    Ok(Begun::No)
+}
+
+async fn read_queue(outside: &Outside, duty: &Duty, now: UnixMillis) -> Result<Queue, StoreUnavailable> {
+    let switch = &duty.switch.id;
+    let members = outside.store.members(&Index::Work(switch.clone()), LOOK_AHEAD).await?;
+    let items = members.iter().filter_map(|m| WorkItem::from_member(&m.member).map(|item| (m.score, item)));
+    let (scores, keys): (Vec<_>, Vec<_>) = items
+        .map(|(score, item)| match item {
+            WorkItem::Job(id) => (score, Key::Job(switch.clone(), id)),
+            WorkItem::Port(port) => (score, Key::Port(PortRef { switch: switch.clone(), port })),
+        })
+        .unzip();
+    let records = outside.store.read(&keys).await?;
+    let mut queue = Queue { jobs: Vec::new(), dirty: Vec::new(), unsaved: Vec::new(), next_score: None };
+    for (score, stored) in scores.into_iter().zip(records) {
+        if score > now.0 {
+            queue.next_score = Some(queue.next_score.map_or(score, |next| next.min(score)));
+        }
+        match stored {
+            Some(Stored { record: Record::Job(job), version }) => {
+                let stored = Stored { record: Record::Job(job.clone()), version };
+                queue.jobs.push((score, job, stored));
+            }
+            Some(Stored { record: Record::Port(port), .. }) => match port.state {
+                PortState::AppliedUnsaved { since, .. } => queue.unsaved.push((score, since, port)),
+                PortState::Dirty { .. } => queue.dirty.push((score, port)),
+                // In the hands of its job.
+                PortState::Applying { .. } | PortState::Clean => {}
+            },
+            _ => {}
+        }
+    }
+    Ok(queue)
+}
+
+fn oldest_expired(outside: &Outside, queue: &Queue, now: UnixMillis) -> Option<JobId> {
+    let max_age = outside.settings.job.max_age_ms;
+    let expired = |job: &JobRecord| {
+        matches!(job.state, JobState::Queued { .. }) && now.millis_since(job.created_at) >= max_age
+    };
+    queue.jobs.iter().map(|(_, job, _)| job).find(|job| expired(job)).map(|job| job.id)
+}
+
+fn next_expiry(outside: &Outside, queue: &Queue) -> Option<UnixMillis> {
+    let created = queue.jobs.iter().map(|(_, job, _)| job.created_at).min();
+    created.map(|at| at.plus_millis(outside.settings.job.max_age_ms))
+}
+
+fn port_to_visit(queue: &Queue, freedom: &Freedom, now: UnixMillis) -> Option<PortRecord> {
+    let dirty = queue.dirty.iter().find(|(score, _)| *score <= now.0).map(|(_, port)| port);
+    let unproven = || {
+        let due = queue.unsaved.iter().filter(|(score, ..)| *score <= now.0).map(|(_, _, port)| port);
+        due.into_iter().find(|port| !freedom.proven.contains(&port.at.port))
+    };
+    dirty.or_else(unproven).cloned()
+}
+
+/// A port that is brought back, or proven to stand, without a job.
+async fn with_port(outside: &Outside, port: PortRecord) -> Result<Choice, StoreUnavailable> {
+    let read = outside.store.read(&[Key::Port(port.at.clone())]).await?.pop().flatten();
+    let want = match &port.state {
+        PortState::Dirty { want } | PortState::AppliedUnsaved { want, .. } => want.clone(),
+        PortState::Clean | PortState::Applying { .. } => {
+            unreachable!("chosen because it is dirty or unsaved")
+        }
+    };
+    let item = WorkItem::Port(port.at.port.clone());
+    let port_version = read.map(|stored| stored.version);
+    Ok(Choice::Visit(Box::new(Task {
+        item,
+        job: None,
+        port,
+        port_version,
+        want,
+        found: None,
+        verified: None,
+        driver_millis: 0,
+        transcript: String::new(),
+    })))
+}
+
+/// Puts the job on record as running, under our lease, if it is decided.
+async fn begin_job(
+    outside: &Outside,
+    duty: &Duty,
+    job: &JobRecord,
+    stored: &Stored,
+) -> Result<Begun, StoreUnavailable> {
+    reach(FailPoint::JobChosen);
+    let now = outside.clock.now();
+    let keys = [Key::Checkout(job.key.clone()), Key::Port(job.port.clone())];
+    let mut read = outside.store.read(&keys).await?.into_iter();
+    let accepted =
+        matches!(read.next().flatten(), Some(Stored { record: Record::Checkout(c), .. }) if c.is_accepted());
+    if !accepted {
+        // Whoever decides it wakes us. Nothing runs on hope.
+        return Ok(Begun::No);
+    }
+    let port_read = read.next().flatten();
+    let Some(Stored { record: Record::Port(port), version }) = port_read else {
+        unreachable!("a job and its hold on the port are one commit");
+    };
+    let started = JobEvent::Started { lease: duty.lease };
+    let Ok((state, _)) = job.state.clone().apply(started, now, &outside.settings.job.policy()) else {
+        return Ok(Begun::Yes(Choice::Fenced));
+    };
+    let running = JobRecord { state, started_at: job.started_at.or(Some(now)), ..job.clone() };
+    let key = Key::Job(duty.switch.id.clone(), job.id);
+    let mut commit = outside.commit(duty.tag());
+    commit.lease = Some(duty.lease);
+    // A restart would find it queued or running, and start it either way.
+    commit.durability = Durability::Lazy;
+    commit.expect.push(unchanged(key.clone(), Some(stored)));
+    commit.writes.push(put(key, Record::Job(running.clone())));
+    match outside.commit_surely(vec![commit]).await {
+        Ok(()) => reach(FailPoint::JobStarted),
+        Err(CommitError::Denied { why: Denial::Fenced { .. }, .. }) => return Ok(Begun::Yes(Choice::Fenced)),
+        Err(_) => return Ok(Begun::LookAgain),
+    }
+    Ok(Begun::Yes(Choice::Visit(Box::new(Task {
+        item: WorkItem::Job(running.id),
+        want: running.plan.wanted(),
+        job: Some(running),
+        port,
+        port_version: Some(version),
+        found: None,
+        verified: None,
+        driver_millis: 0,
+        transcript: String::new(),
+    }))))
+}

@@ -1,0 +1,380 @@
+//! What a visit came to, as one commit: the job's outcome, the subscription, the port, the events, the queue. Outcome
+//! and event are never apart.
+
+use super::task::{Duty, Task};
+use crate::domain::event::{Event, News};
+use crate::domain::failure::{DriverFailure, FailureReason};
+use crate::domain::ids::{EventId, JobId, PortName, PortRef};
+use crate::domain::job::{JobEffect, JobEvent, JobState};
+use crate::domain::port::{PortEvent, PortState};
+use crate::domain::record::{
+    Index, JobRecord, Key, PortRecord, Record, SubscriptionRecord, SwitchStatus, Tag, Transcript,
+};
+use crate::domain::session::{VisitOutcome, WorkItem};
+use crate::domain::subscription::SubscriptionEvent;
+use crate::fail_points::{FailPoint, reach};
+use crate::outside::{Outside, put, unchanged};
+use crate::ports::store::{Commit, CommitError, Denial, Durability, Stored, Write};
+use std::time::Duration;
+
+/// Most of a job's transcripts that is kept, over all its attempts; the oldest goes first.
+const TRANSCRIPT_LIMIT_BYTES: usize = 64 * 1024;
+
+/// Someone else owns the switch by now: this supervisor must stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fenced;
+
+/// What was decided about the job, for the log and for whoever is to be woken.
+#[derive(Debug, Clone)]
+pub struct Settled {
+    /// The partner has news.
+    pub announced: Option<crate::domain::ids::PartnerId>,
+}
+
+struct Read {
+    job: Option<(JobRecord, Stored)>,
+    subscription: Option<(SubscriptionRecord, Stored)>,
+    port: PortRecord,
+    port_stored: Option<Stored>,
+    transcript: Option<String>,
+}
+
+/// Puts on record what a visit came to. Waits for a store that is away.
+///
+/// # Errors
+/// [`Fenced`].
+pub async fn settle(
+    outside: &Outside,
+    duty: &Duty,
+    task: &Task,
+    outcome: &VisitOutcome,
+    transcript: String,
+) -> Result<Settled, Fenced> {
+    let job_id = task.job.as_ref().map(|job| job.id);
+    let event = job_event(outside, task, outcome);
+    let change = Change {
+        outside,
+        duty,
+        job_id,
+        port: task.port.at.clone(),
+        job_event: event,
+        outcome: Some(outcome),
+        transcript,
+    };
+    let settled = change.commit(Some(task)).await?;
+    reach(FailPoint::OutcomeCommitted);
+    Ok(settled)
+}
+
+/// Fails a job that waited too long.
+///
+/// # Errors
+/// [`Fenced`].
+pub async fn expire(outside: &Outside, duty: &Duty, job: JobId) -> Result<Settled, Fenced> {
+    let read = sure_read(outside, &[Key::Job(duty.switch.id.clone(), job)]).await.pop().flatten();
+    let Some(Stored { record: Record::Job(record), .. }) = read else {
+        return Ok(Settled { announced: None });
+    };
+    let event = Some(JobEvent::Expired);
+    let change = Change {
+        outside,
+        duty,
+        job_id: Some(job),
+        port: record.port,
+        job_event: event,
+        outcome: None,
+        transcript: String::new(),
+    };
+    change.commit(None).await
+}
+
+fn job_event(outside: &Outside, task: &Task, outcome: &VisitOutcome) -> Option<JobEvent> {
+    task.job.as_ref()?;
+    Some(match outcome {
+        VisitOutcome::Verified => JobEvent::Verified,
+        VisitOutcome::FailedUntouched(failure)
+        | VisitOutcome::FailedRestored(failure)
+        | VisitOutcome::FailedUnclear(failure) => JobEvent::AttemptFailed {
+            failure: failure.clone(),
+            took_millis: task.driver_millis,
+            jitter: outside.entropy.jitter(),
+        },
+    })
+}
+
+async fn sure_read(outside: &Outside, keys: &[Key]) -> Vec<Option<Stored>> {
+    let mut wait = Duration::from_millis(50);
+    loop {
+        match outside.store.read(keys).await {
+            Ok(read) => return read,
+            Err(error) => {
+                tracing::warn!(%error, wait_ms = wait.as_millis(), "a read is asked for again");
+                tokio::time::sleep(wait).await;
+                wait = (wait * 2).min(Duration::from_secs(5));
+            }
+        }
+    }
+}
+
+struct Change<'a> {
+    outside: &'a Outside,
+    duty: &'a Duty,
+    job_id: Option<JobId>,
+    port: PortRef,
+    job_event: Option<JobEvent>,
+    outcome: Option<&'a VisitOutcome>,
+    transcript: String,
+}
+
+impl Change<'_> {
+    async fn commit(&self, task: Option<&Task>) -> Result<Settled, Fenced> {
+        loop {
+            let read = self.read().await;
+            let (commit, settled) = self.build(&read, task);
+            match self.outside.commit_surely(vec![commit]).await {
+                Ok(()) => return Ok(settled),
+                Err(CommitError::Denied { why: Denial::Fenced { .. }, .. }) => return Err(Fenced),
+                // Another checkout took the port meanwhile, say: decide again on what is there now.
+                Err(CommitError::Denied { why: Denial::Stale(_), .. } | CommitError::Unknown(_)) => {}
+            }
+        }
+    }
+
+    async fn read(&self) -> Read {
+        let switch = self.duty.switch.id.clone();
+        let mut keys = vec![Key::Port(self.port.clone())];
+        if let Some(job) = self.job_id {
+            keys.extend([Key::Job(switch.clone(), job), Key::Transcript(switch.clone(), job)]);
+        }
+        let mut read = sure_read(self.outside, &keys).await.into_iter();
+        let port_stored = read.next().flatten();
+        let port = match &port_stored {
+            Some(Stored { record: Record::Port(port), .. }) => port.clone(),
+            _ => PortRecord::new(self.port.clone()),
+        };
+        let job = read.next().flatten().and_then(|stored| match stored.record.clone() {
+            Record::Job(job) => Some((job, stored)),
+            _ => None,
+        });
+        let transcript = read.next().flatten().and_then(|stored| match stored.record {
+            Record::Transcript(transcript) => Some(transcript.text),
+            _ => None,
+        });
+        let subscription = match &job {
+            Some((job, _)) => self.read_subscription(job).await,
+            None => None,
+        };
+        Read { job, subscription, port, port_stored, transcript }
+    }
+
+    async fn read_subscription(&self, job: &JobRecord) -> Option<(SubscriptionRecord, Stored)> {
+        let key = Key::Subscription(self.duty.tag(), job.subscription);
+        let stored = sure_read(self.outside, &[key]).await.pop().flatten()?;
+        match stored.record.clone() {
+            Record::Subscription(subscription) => Some((subscription, stored)),
+            _ => None,
+        }
+    }
+
+    fn build(&self, read: &Read, task: Option<&Task>) -> (Commit, Settled) {
+        let mut commit = self.outside.commit(self.duty.tag());
+        commit.lease = Some(self.duty.lease);
+        let mut port = read.port.clone();
+        let mut settled = Settled { announced: None };
+        let mut final_failure = false;
+        if let (Some((job, job_stored)), Some(event)) = (&read.job, &self.job_event) {
+            let now = self.outside.clock.now();
+            let policy = self.outside.settings.job.policy();
+            let applied = job.state.clone().apply(event.clone(), now, &policy);
+            let Ok((state, effect)) = applied else {
+                // It came to its outcome already, in a commit whose answer was lost with an earlier supervisor.
+                return (commit, settled);
+            };
+            let job = JobRecord { state, ..job.clone() };
+            let key = Key::Job(self.duty.switch.id.clone(), job.id);
+            commit.expect.push(unchanged(key.clone(), Some(job_stored)));
+            self.queue_again_or_leave(&mut commit, &job, effect);
+            if effect == JobEffect::Settle {
+                final_failure = matches!(job.state, JobState::Failed { .. });
+                self.announce(&mut commit, &job, read.subscription.as_ref(), &mut port);
+                settled.announced = Some(job.key.partner);
+            }
+            self.keep_transcript(&mut commit, job.id, read.transcript.as_deref());
+            commit.writes.push(put(key, Record::Job(job)));
+        }
+        self.change_port(&mut commit, port, read, task, final_failure);
+        (commit, settled)
+    }
+
+    fn queue_again_or_leave(&self, commit: &mut Commit, job: &JobRecord, effect: JobEffect) {
+        let index = Index::Work(self.duty.switch.id.clone());
+        let member = WorkItem::Job(job.id).to_member();
+        commit.writes.push(match effect {
+            JobEffect::RunAgain { at } => Write::Include { index, member, score: at.0 },
+            JobEffect::Settle => Write::Exclude { index, member },
+            JobEffect::None | JobEffect::AwaitRelease => {
+                Write::Include { index, member, score: self.outside.clock.now().0 }
+            }
+        });
+    }
+
+    /// The subscription's part of an outcome, and what its partner is told.
+    fn announce(
+        &self,
+        commit: &mut Commit,
+        job: &JobRecord,
+        subscription: Option<&(SubscriptionRecord, Stored)>,
+        port: &mut PortRecord,
+    ) {
+        let (subscription, stored) = subscription.expect("a job and its subscription are one commit");
+        let now = self.outside.clock.now();
+        let (job_id, subscription_id) = (job.id, job.subscription);
+        let (event, first) = match &job.state {
+            JobState::Completed { .. } => {
+                (SubscriptionEvent::Provisioned, News::ProvisioningCompleted { job_id, subscription_id })
+            }
+            JobState::Failed { reason, .. } => {
+                log_failure(job, reason);
+                port.holder = None;
+                let error = reason.for_partner();
+                let news = News::ProvisioningFailed { job_id, subscription_id, error };
+                (SubscriptionEvent::ProvisioningFailed, news)
+            }
+            JobState::Queued { .. } | JobState::Running { .. } => {
+                unreachable!("only a settled job is announced")
+            }
+        };
+        let mut news = vec![first];
+        if event == SubscriptionEvent::Provisioned {
+            let location_hash = subscription.location.clone().expect("what has a port has its location");
+            let plan_version_id = subscription.plan;
+            news.push(News::SubscriptionActivated { subscription_id, plan_version_id, location_hash });
+        }
+        let state = subscription.state.clone().apply(event, now);
+        let (state, _) = state.expect("a subscription waits, pending, for the outcome of its job");
+        let key = Key::Subscription(self.duty.tag(), subscription.id);
+        commit.expect.push(unchanged(key.clone(), Some(stored)));
+        let changed = SubscriptionRecord { state, ..subscription.clone() };
+        commit.writes.push(put(key, Record::Subscription(changed)));
+        let id = || EventId(self.outside.entropy.uuid());
+        commit.events.extend(news.iter().map(|news| Event::new(id(), news, &job.key, now)));
+    }
+
+    fn keep_transcript(&self, commit: &mut Commit, job: JobId, earlier: Option<&str>) {
+        if self.transcript.is_empty() {
+            return;
+        }
+        let mut text = format!("{}{}", earlier.unwrap_or_default(), self.transcript);
+        if text.len() > TRANSCRIPT_LIMIT_BYTES {
+            let from = (text.len() - TRANSCRIPT_LIMIT_BYTES..).find(|i| text.is_char_boundary(*i));
+            text.drain(..from.unwrap_or(0));
+        }
+        let key = Key::Transcript(self.duty.switch.id.clone(), job);
+        commit.writes.push(put(key, Record::Transcript(Transcript { job, text })));
+    }
+
+    /// What stands on the switch now, as far as this visit can tell, and what must still be done about it.
+    fn change_port(
+        &self,
+        commit: &mut Commit,
+        port: PortRecord,
+        read: &Read,
+        task: Option<&Task>,
+        final_failure: bool,
+    ) {
+        let now = self.outside.clock.now();
+        let event = match (self.outcome, &port.state) {
+            (Some(VisitOutcome::Verified), _) => task.map(|task| PortEvent::Verified {
+                want: task.verified.clone().unwrap_or_else(|| task.want.clone()),
+            }),
+            (Some(VisitOutcome::FailedRestored(_)), state) => {
+                state.before().cloned().map(|want| PortEvent::Verified { want })
+            }
+            // A half of ours may stand there, from this visit or an earlier one, and no job comes back for it.
+            (Some(VisitOutcome::FailedUnclear(_) | VisitOutcome::FailedUntouched(_)) | None, _) => {
+                (final_failure || self.job_id.is_none()).then_some(PortEvent::LeftUnclear)
+            }
+        };
+        let state = match event {
+            Some(event) => port.state.clone().apply(event, now).expect("these are possible in every state"),
+            None => port.state.clone(),
+        };
+        let index = Index::Work(self.duty.switch.id.clone());
+        let member = WorkItem::Port(port.at.port.clone()).to_member();
+        match &state {
+            PortState::AppliedUnsaved { .. } | PortState::Dirty { .. } => {
+                let score = now.plus_millis(self.wait_ms(task)).0;
+                commit.writes.push(Write::Include { index, member, score });
+            }
+            PortState::Clean | PortState::Applying { .. } => {}
+        }
+        let key = Key::Port(port.at.clone());
+        commit.expect.push(unchanged(key.clone(), read.port_stored.as_ref()));
+        commit.writes.push(put(key, Record::Port(PortRecord { state, ..port })));
+    }
+
+    /// A port that needs something is seen to at once; one for which that just failed waits.
+    fn wait_ms(&self, task: Option<&Task>) -> u64 {
+        let repairing = task.is_some_and(|task| matches!(task.item, WorkItem::Port(_)));
+        let failed = self.outcome != Some(&VisitOutcome::Verified);
+        if repairing && failed { self.outside.settings.supervision.repair_ms } else { 0 }
+    }
+}
+
+fn log_failure(job: &JobRecord, reason: &FailureReason) {
+    match reason {
+        FailureReason::Driver(DriverFailure { class, detail }) => {
+            tracing::error!(job = %job.id, port = %job.port, ?class, detail, "a job failed");
+        }
+        FailureReason::TooOld => tracing::error!(job = %job.id, port = %job.port, "a job waited too long"),
+    }
+}
+
+/// The running configuration was saved: these ports need nothing more.
+///
+/// # Errors
+/// [`Fenced`].
+pub async fn mark_saved(outside: &Outside, duty: &Duty, ports: &[PortName]) -> Result<(), Fenced> {
+    let switch = duty.switch.id.clone();
+    let refs = ports.iter().map(|port| PortRef { switch: switch.clone(), port: port.clone() });
+    let keys: Vec<_> = refs.map(Key::Port).collect();
+    for (key, stored) in keys.iter().zip(sure_read(outside, &keys).await) {
+        let Some(Stored { record: Record::Port(port), version }) = stored else { continue };
+        let Ok(state) = port.state.clone().apply(PortEvent::Saved, outside.clock.now()) else { continue };
+        let mut commit = outside.commit(duty.tag());
+        commit.lease = Some(duty.lease);
+        // A restart would prove the port and save once more.
+        commit.durability = Durability::Lazy;
+        commit.expect.push(crate::ports::store::Expectation { key: key.clone(), version: Some(version) });
+        let member = WorkItem::Port(port.at.port.clone()).to_member();
+        commit.writes.push(Write::Exclude { index: Index::Work(switch.clone()), member });
+        commit.writes.push(put(key.clone(), Record::Port(PortRecord { state, ..port })));
+        if let Err(CommitError::Denied { why: Denial::Fenced { .. }, .. }) =
+            outside.commit_surely(vec![commit]).await
+        {
+            return Err(Fenced);
+        }
+    }
+    reach(FailPoint::SaveCommitted);
+    Ok(())
+}
+
+/// Puts a quarantine, or its end, on record.
+///
+/// # Errors
+/// [`Fenced`].
+pub async fn mark_quarantine(
+    outside: &Outside,
+    duty: &Duty,
+    quarantined: Option<DriverFailure>,
+) -> Result<(), Fenced> {
+    let switch = duty.switch.id.clone();
+    let status = SwitchStatus { switch: switch.clone(), quarantined, since: outside.clock.now() };
+    let mut commit = outside.commit(Tag::Switch(switch.clone()));
+    commit.lease = Some(duty.lease);
+    commit.writes.push(put(Key::SwitchStatus(switch), Record::SwitchStatus(status)));
+    match outside.commit_surely(vec![commit]).await {
+        Err(CommitError::Denied { why: Denial::Fenced { .. }, .. }) => Err(Fenced),
+        _ => Ok(()),
+    }
+}

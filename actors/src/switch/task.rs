@@ -1,0 +1,47 @@
+//! What a visit is about, with the versions that were read: one port, and the job that wants it changed, if one does.
+
+use crate::domain::config::PortConfig;
+use crate::domain::ids::{CommitId, LeaseEpoch};
+use crate::domain::inventory::Switch;
+use crate::domain::record::{JobRecord, PortRecord, Tag};
+use crate::domain::session::WorkItem;
+
+/// What a supervisor needs to work: the switch as the inventory has it, and the lease under which it commits.
+#[derive(Debug, Clone)]
+pub struct Duty {
+    /// The switch.
+    pub switch: Switch,
+    /// Fences every commit.
+    pub lease: LeaseEpoch,
+}
+
+impl Duty {
+    /// The switch's tag.
+    #[must_use]
+    pub fn tag(&self) -> Tag {
+        Tag::Switch(self.switch.id.clone())
+    }
+}
+
+/// One port's part in a visit.
+#[derive(Debug, Clone)]
+pub struct Task {
+    /// As it stands in the queue.
+    pub item: WorkItem,
+    /// The job; `None` when a port is repaired or proven.
+    pub job: Option<JobRecord>,
+    /// The port as last read from the store, or as last written by us.
+    pub port: PortRecord,
+    /// Its version.
+    pub port_version: Option<CommitId>,
+    /// What must be read back at the end.
+    pub want: PortConfig,
+    /// What the switch said before anything was sent in this visit.
+    pub found: Option<PortConfig>,
+    /// What was read when it was as wanted, with all that the platform reads beyond the shared terms.
+    pub verified: Option<PortConfig>,
+    /// Milliseconds that the driver took so far: what counts against the job's time limit.
+    pub driver_millis: u64,
+    /// What was said on sessions that are closed by now.
+    pub transcript: String,
+}

@@ -1,0 +1,87 @@
+//! For tests of the graph on paused time: a store that remembers every commit, a driver that plays scripted switches, a
+//! sender that plays a receiver, and a clock that follows tokio's.
+
+mod absent;
+mod driver;
+mod store;
+
+pub use absent::AbsentStore;
+pub use driver::{ScriptedDriver, ScriptedFault};
+pub use store::RecordingStore;
+
+use crate::domain::time::UnixMillis;
+use crate::ports::webhook::{OutgoingWebhook, SendOutcome, WebhookSender};
+use crate::ports::{Clock, Entropy};
+use async_trait::async_trait;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+/// Follows tokio's clock, paused or not.
+pub struct PausedClock(Instant);
+
+impl Default for PausedClock {
+    fn default() -> Self {
+        Self(Instant::now())
+    }
+}
+
+impl Clock for PausedClock {
+    fn now(&self) -> UnixMillis {
+        let elapsed = self.0.elapsed().as_millis();
+        UnixMillis(1_700_000_000_000 + u64::try_from(elapsed).unwrap_or(u64::MAX))
+    }
+}
+
+/// Real ids; the longest back-offs.
+pub struct FullJitter;
+
+impl Entropy for FullJitter {
+    fn uuid(&self) -> Uuid {
+        Uuid::now_v7()
+    }
+
+    fn jitter(&self) -> f64 {
+        1.0
+    }
+}
+
+/// A receiver: remembers what came, and answers as ordered, or 200.
+#[derive(Clone, Default)]
+pub struct ScriptedReceiver {
+    received: Arc<Mutex<Vec<(Instant, OutgoingWebhook)>>>,
+    answers: Arc<Mutex<VecDeque<SendOutcome>>>,
+}
+
+impl ScriptedReceiver {
+    /// Answers the next attempt so.
+    pub fn answer_next(&self, outcome: SendOutcome) {
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner).push_back(outcome);
+    }
+
+    /// What came, and when.
+    #[must_use]
+    pub fn received(&self) -> Vec<(Instant, OutgoingWebhook)> {
+        self.received.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The names of the events that came, in order.
+    #[must_use]
+    pub fn events(&self) -> Vec<String> {
+        let name = |body: &str| {
+            let value: serde_json::Value = serde_json::from_str(body).expect("events are JSON");
+            value["event"].as_str().expect("an event has its name").to_owned()
+        };
+        self.received().iter().map(|(_, webhook)| name(&webhook.body)).collect()
+    }
+}
+
+#[async_trait(?Send)]
+impl WebhookSender for ScriptedReceiver {
+    async fn send(&self, webhook: OutgoingWebhook) -> SendOutcome {
+        self.received.lock().unwrap_or_else(PoisonError::into_inner).push((Instant::now(), webhook));
+        let ordered = self.answers.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+        ordered.unwrap_or(SendOutcome::Answered { status: 200 })
+    }
+}

@@ -1,0 +1,234 @@
+//! The scripted driver: switches in memory, with ports that remember, faults on order, and counts of all that was asked.
+
+use crate::domain::config::PortConfig;
+use crate::domain::failure::{DriverFailure, FailureClass};
+use crate::domain::ids::{PortName, PortRef, SwitchId};
+use crate::domain::inventory::Switch;
+use crate::ports::driver::{Intent, SwitchDriver, SwitchSession};
+use crate::ports::guard::{SessionGuard, SocketPermit};
+use async_trait::async_trait;
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// What goes wrong, once, with a switch's next call of that kind.
+#[derive(Debug, Clone)]
+pub enum ScriptedFault {
+    /// Opening fails so.
+    Open(FailureClass),
+    /// Reading a port fails so.
+    Read(FailureClass),
+    /// The lines are refused, after half of them was done, and the session fails so.
+    ApplyHalf(FailureClass),
+    /// The lines are all done, and then the session fails so.
+    ApplyAll(FailureClass),
+    /// The lines are swallowed: accepted, and not done.
+    Swallow,
+    /// The save fails so.
+    Save(FailureClass),
+    /// The actor's own code panics while it applies.
+    Panic,
+}
+
+#[derive(Default)]
+struct World {
+    running: HashMap<PortRef, PortConfig>,
+    startup: HashMap<PortRef, PortConfig>,
+    faults: HashMap<SwitchId, VecDeque<ScriptedFault>>,
+    calls: Vec<String>,
+    open_now: HashMap<SwitchId, u32>,
+    most_open: u32,
+    pending: HashMap<SwitchId, (PortRef, PortConfig)>,
+}
+
+/// The driver, and the switches that it plays.
+#[derive(Clone, Default)]
+pub struct ScriptedDriver {
+    world: Arc<Mutex<World>>,
+    latency: Duration,
+}
+
+fn port_of(running: &HashMap<PortRef, PortConfig>, at: &PortRef) -> PortConfig {
+    running.get(at).cloned().unwrap_or(PortConfig {
+        enabled: false,
+        access_vlan: None,
+        down_kbps: None,
+        up_kbps: None,
+        mac: None,
+        extra: BTreeMap::new(),
+    })
+}
+
+impl ScriptedDriver {
+    /// Each call takes this long.
+    #[must_use]
+    pub fn with_latency(latency: Duration) -> Self {
+        Self { world: Arc::default(), latency }
+    }
+
+    fn world(&self) -> MutexGuard<'_, World> {
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Orders a fault; they come in the order in which they were ordered, each at the first call that it fits.
+    pub fn order(&self, switch: &SwitchId, fault: ScriptedFault) {
+        self.world().faults.entry(switch.clone()).or_default().push_back(fault);
+    }
+
+    /// What stands on a port.
+    #[must_use]
+    pub fn running(&self, at: &PortRef) -> PortConfig {
+        port_of(&self.world().running, at)
+    }
+
+    /// What would stand there after a reboot.
+    #[must_use]
+    pub fn startup(&self, at: &PortRef) -> PortConfig {
+        port_of(&self.world().startup, at)
+    }
+
+    /// Every call, as `switch call`.
+    #[must_use]
+    pub fn calls(&self) -> Vec<String> {
+        self.world().calls.clone()
+    }
+
+    /// The most sessions that one switch ever had at once.
+    #[must_use]
+    pub fn most_open(&self) -> u32 {
+        self.world().most_open
+    }
+
+    /// The switch loses what was not saved.
+    pub fn reboot(&self, switch: &SwitchId) {
+        let world = &mut *self.world();
+        world.running.retain(|at, _| at.switch != *switch);
+        let kept = world.startup.iter().filter(|(at, _)| at.switch == *switch);
+        world.running.extend(kept.map(|(at, config)| (at.clone(), config.clone())));
+    }
+
+    fn fault(&self, switch: &SwitchId, fits: impl Fn(&ScriptedFault) -> bool) -> Option<ScriptedFault> {
+        let mut world = self.world();
+        let faults = world.faults.get_mut(switch)?;
+        if faults.front().is_some_and(fits) { faults.pop_front() } else { None }
+    }
+
+    async fn call(&self, switch: &SwitchId, name: &str) {
+        self.world().calls.push(format!("{switch} {name}"));
+        tokio::time::sleep(self.latency).await;
+    }
+}
+
+fn failure(class: FailureClass) -> DriverFailure {
+    DriverFailure::new(class, "as ordered")
+}
+
+struct ScriptedSession {
+    driver: ScriptedDriver,
+    switch: SwitchId,
+    _permit: SocketPermit,
+}
+
+impl Drop for ScriptedSession {
+    fn drop(&mut self) {
+        *self.driver.world().open_now.entry(self.switch.clone()).or_default() -= 1;
+    }
+}
+
+#[async_trait]
+impl SwitchDriver for ScriptedDriver {
+    async fn open(
+        &self,
+        switch: &Switch,
+        guard: &SessionGuard,
+    ) -> Result<Box<dyn SwitchSession>, DriverFailure> {
+        self.call(&switch.id, "open").await;
+        if let Some(ScriptedFault::Open(class)) =
+            self.fault(&switch.id, |f| matches!(f, ScriptedFault::Open(_)))
+        {
+            return Err(failure(class));
+        }
+        let permit = guard
+            .admit(|| ())
+            .map_err(|open| DriverFailure::new(FailureClass::SessionLost, open.to_string()))?;
+        let mut world = self.world();
+        let open = world.open_now.entry(switch.id.clone()).or_default();
+        *open += 1;
+        let now_open = *open;
+        world.most_open = world.most_open.max(now_open);
+        drop(world);
+        Ok(Box::new(ScriptedSession { driver: self.clone(), switch: switch.id.clone(), _permit: permit }))
+    }
+}
+
+#[async_trait]
+impl SwitchSession for ScriptedSession {
+    async fn probe(&mut self) -> Result<(), DriverFailure> {
+        self.driver.call(&self.switch, "probe").await;
+        Ok(())
+    }
+
+    async fn read_port(&mut self, port: &PortName) -> Result<PortConfig, DriverFailure> {
+        self.driver.call(&self.switch, "read").await;
+        if let Some(ScriptedFault::Read(class)) =
+            self.driver.fault(&self.switch, |f| matches!(f, ScriptedFault::Read(_)))
+        {
+            return Err(failure(class));
+        }
+        Ok(self.driver.running(&PortRef { switch: self.switch.clone(), port: port.clone() }))
+    }
+
+    fn render(
+        &self,
+        _: Intent,
+        port: &PortName,
+        want: &PortConfig,
+        _: &PortConfig,
+    ) -> Result<Vec<String>, DriverFailure> {
+        let at = PortRef { switch: self.switch.clone(), port: port.clone() };
+        self.driver.world().pending.insert(self.switch.clone(), (at, want.clone()));
+        Ok(vec![format!("set {port}")])
+    }
+
+    async fn apply(&mut self, _: &[String]) -> Result<(), DriverFailure> {
+        self.driver.call(&self.switch, "apply").await;
+        let fault = self.driver.fault(&self.switch, |f| {
+            use ScriptedFault as F;
+            matches!(f, F::ApplyHalf(_) | F::ApplyAll(_) | F::Swallow | F::Panic)
+        });
+        let (at, want) = self.driver.world().pending.remove(&self.switch).expect("rendered before applied");
+        let before = self.driver.running(&at);
+        let (becomes, result) = match fault {
+            Some(ScriptedFault::Panic) => panic!("as ordered"),
+            Some(ScriptedFault::Swallow) => (before, Ok(())),
+            Some(ScriptedFault::ApplyHalf(class)) => {
+                (PortConfig { access_vlan: want.access_vlan, ..before }, Err(failure(class)))
+            }
+            Some(ScriptedFault::ApplyAll(class)) => (want, Err(failure(class))),
+            _ => (want, Ok(())),
+        };
+        self.driver.world().running.insert(at, becomes);
+        result
+    }
+
+    async fn save(&mut self) -> Result<(), DriverFailure> {
+        self.driver.call(&self.switch, "save").await;
+        if let Some(ScriptedFault::Save(class)) =
+            self.driver.fault(&self.switch, |f| matches!(f, ScriptedFault::Save(_)))
+        {
+            return Err(failure(class));
+        }
+        let world = &mut *self.driver.world();
+        let ours = world.running.iter().filter(|(at, _)| at.switch == self.switch);
+        world.startup.extend(ours.map(|(at, config)| (at.clone(), config.clone())));
+        Ok(())
+    }
+
+    fn take_transcript(&mut self) -> String {
+        String::new()
+    }
+
+    async fn close(self: Box<Self>) {
+        self.driver.call(&self.switch, "close").await;
+    }
+}

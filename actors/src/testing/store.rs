@@ -1,0 +1,190 @@
+//! The recording store: the trait's meaning in the fewest lines, in memory, with every commit remembered.
+
+use crate::domain::delivery::DeliveryRecord;
+use crate::domain::ids::{CommitId, LeaseEpoch, PartnerId, SwitchId};
+use crate::domain::record::{Index, Key, Record, Tag};
+use crate::ports::store::{Commit, CommitError, Denial, Member, Store, StoreUnavailable, Stored, Write};
+use async_trait::async_trait;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+#[derive(Default, Clone)]
+struct State {
+    records: BTreeMap<Key, Stored>,
+    indexes: BTreeMap<Index, BTreeMap<String, u64>>,
+    leases: HashMap<Tag, LeaseEpoch>,
+    sequences: HashMap<PartnerId, u64>,
+    applied: HashSet<CommitId>,
+}
+
+/// What happens to the next row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    LostBefore,
+    LostAfter,
+}
+
+/// The store.
+#[derive(Default)]
+pub struct RecordingStore {
+    state: Mutex<State>,
+    log: Mutex<Vec<Commit>>,
+    faults: Mutex<VecDeque<Fault>>,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl RecordingStore {
+    /// Puts a record without a commit, as an inventory would.
+    pub fn seed(&self, key: Key, record: Record) {
+        let version = CommitId(uuid::Uuid::new_v4());
+        locked(&self.state).records.insert(key, Stored { version, record });
+    }
+
+    /// The next row gets lost on the way to the store: unknown, and not applied.
+    pub fn lose_next_request(&self) {
+        locked(&self.faults).push_back(Fault::LostBefore);
+    }
+
+    /// The next answer gets lost: unknown, and applied.
+    pub fn lose_next_answer(&self) {
+        locked(&self.faults).push_back(Fault::LostAfter);
+    }
+
+    /// Every commit that was applied, in order.
+    #[must_use]
+    pub fn commits(&self) -> Vec<Commit> {
+        locked(&self.log).clone()
+    }
+
+    /// A record, if it is there.
+    #[must_use]
+    pub fn record(&self, key: &Key) -> Option<Record> {
+        locked(&self.state).records.get(key).map(|stored| stored.record.clone())
+    }
+
+    /// Every record.
+    #[must_use]
+    pub fn records(&self) -> Vec<Record> {
+        locked(&self.state).records.values().map(|stored| stored.record.clone()).collect()
+    }
+
+    fn apply_row(&self, row: &[Commit]) -> Result<(), CommitError> {
+        let mut state = locked(&self.state);
+        let mut next = state.clone();
+        for (index, commit) in row.iter().enumerate() {
+            if next.applied.contains(&commit.id) {
+                continue;
+            }
+            next.apply(commit).map_err(|why| CommitError::Denied { index, why })?;
+            locked(&self.log).push(commit.clone());
+        }
+        *state = next;
+        Ok(())
+    }
+}
+
+impl State {
+    fn apply(&mut self, commit: &Commit) -> Result<(), Denial> {
+        if let (Some(lease), Some(current)) = (commit.lease, self.leases.get(&commit.tag))
+            && *current > lease
+        {
+            return Err(Denial::Fenced { current: *current });
+        }
+        for expected in &commit.expect {
+            if self.records.get(&expected.key).map(|stored| stored.version) != expected.version {
+                return Err(Denial::Stale(expected.key.clone()));
+            }
+        }
+        for write in &commit.writes {
+            assert_eq!(write.tag(), commit.tag, "a commit stays under its tag");
+            self.write(commit.id, write.clone());
+        }
+        for event in &commit.events {
+            let sequence = self.sequences.entry(event.partner).or_default();
+            *sequence += 1;
+            let record = Record::Delivery(DeliveryRecord::new(event.clone(), *sequence));
+            self.write(commit.id, Write::Put(Key::Delivery(event.partner, event.id), record));
+            let (index, member) = (Index::Due(event.partner), event.id.to_string());
+            self.write(commit.id, Write::Include { index, member, score: event.at.0 });
+        }
+        self.applied.insert(commit.id);
+        Ok(())
+    }
+
+    fn write(&mut self, version: CommitId, write: Write) {
+        match write {
+            Write::Put(key, record) => drop(self.records.insert(key, Stored { version, record })),
+            Write::Delete(key) => drop(self.records.remove(&key)),
+            Write::Include { index, member, score } => {
+                self.indexes.entry(index).or_default().insert(member, score);
+            }
+            Write::Exclude { index, member } => {
+                self.indexes.entry(index).or_default().remove(&member);
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Store for RecordingStore {
+    async fn read(&self, keys: &[Key]) -> Result<Vec<Option<Stored>>, StoreUnavailable> {
+        let state = locked(&self.state);
+        Ok(keys.iter().map(|key| state.records.get(key).cloned()).collect())
+    }
+
+    async fn commit(&self, row: Vec<Commit>) -> Result<(), CommitError> {
+        tokio::task::yield_now().await;
+        let fault = locked(&self.faults).pop_front();
+        match fault {
+            Some(Fault::LostBefore) => Err(CommitError::Unknown("the request was lost".into())),
+            Some(Fault::LostAfter) => {
+                self.apply_row(&row)?;
+                Err(CommitError::Unknown("the answer was lost".into()))
+            }
+            None => self.apply_row(&row),
+        }
+    }
+
+    async fn members(&self, index: &Index, limit: usize) -> Result<Vec<Member>, StoreUnavailable> {
+        let state = locked(&self.state);
+        let members = state.indexes.get(index).into_iter().flatten();
+        let ordered: BTreeSet<_> = members.map(|(member, score)| (*score, member.clone())).collect();
+        Ok(ordered.into_iter().take(limit).map(|(score, member)| Member { member, score }).collect())
+    }
+
+    async fn switches_with_work(&self) -> Result<Vec<SwitchId>, StoreUnavailable> {
+        let state = locked(&self.state);
+        let busy = state.indexes.iter().filter(|(_, members)| !members.is_empty());
+        Ok(busy
+            .filter_map(|(index, _)| match index {
+                Index::Work(switch) => Some(switch.clone()),
+                _ => None,
+            })
+            .collect())
+    }
+
+    async fn partners_with_due(&self) -> Result<Vec<PartnerId>, StoreUnavailable> {
+        let state = locked(&self.state);
+        let busy = state.indexes.iter().filter(|(_, members)| !members.is_empty());
+        Ok(busy
+            .filter_map(|(index, _)| match index {
+                Index::Due(partner) => Some(*partner),
+                _ => None,
+            })
+            .collect())
+    }
+
+    async fn take_lease(&self, tag: &Tag) -> Result<LeaseEpoch, StoreUnavailable> {
+        let mut state = locked(&self.state);
+        let lease = state.leases.entry(tag.clone()).or_insert(LeaseEpoch(0));
+        lease.0 += 1;
+        Ok(*lease)
+    }
+
+    async fn ping(&self) -> Result<(), StoreUnavailable> {
+        Ok(())
+    }
+}

@@ -1,0 +1,167 @@
+//! One attempt at one event: on record as being sent, sent, and on record as what came of it.
+
+use crate::domain::delivery::{DeliveryAttempt, DeliveryEvent, DeliveryRecord, DeliveryState};
+use crate::domain::ids::{EventId, LeaseEpoch, PartnerId};
+use crate::domain::inventory::Partner;
+use crate::domain::record::{Index, Key, Record, Tag};
+use crate::domain::time::UnixMillis;
+use crate::fail_points::{FailPoint, reach};
+use crate::outside::{Outside, put};
+use crate::ports::store::{Commit, CommitError, Durability, Expectation, Stored, Write};
+use crate::ports::webhook::{OutgoingWebhook, SendOutcome, WebhookSender};
+
+/// How an attempt ended, for whoever decides when to look again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// What came of it is on record.
+    Recorded,
+    /// It could not be made, and the event stands as it stood.
+    LeftDue,
+}
+
+/// Tries once. Whatever can't be done now is left due.
+pub async fn deliver(
+    outside: &Outside,
+    sender: &dyn WebhookSender,
+    partner: PartnerId,
+    event: EventId,
+    lease: LeaseEpoch,
+) -> Ended {
+    let keys = [Key::Delivery(partner, event), Key::Partner(partner)];
+    let Ok(mut read) = outside.store.read(&keys).await else { return Ended::LeftDue };
+    let (addressee, delivery) = (read.pop().flatten(), read.pop().flatten());
+    let Some(Stored { record: Record::Delivery(delivery), version }) = delivery else {
+        return Ended::LeftDue;
+    };
+    let Some(Stored { record: Record::Partner(addressee), .. }) = addressee else {
+        tracing::warn!(%partner, %event, "an event's partner has left the inventory");
+        return Ended::LeftDue;
+    };
+    reach(FailPoint::DeliveryChosen);
+    let Some((delivery, version)) = take(outside, delivery, version, lease).await else {
+        return Ended::LeftDue;
+    };
+    reach(FailPoint::DeliveryTaken);
+    let DeliveryState::Sending { attempt, .. } = delivery.state else {
+        unreachable!("what was just taken is being sent");
+    };
+    let began = (outside.clock.now(), tokio::time::Instant::now());
+    let outcome = sender.send(outgoing(&addressee, &delivery, attempt)).await;
+    reach(FailPoint::DeliverySent);
+    let took = u64::try_from(began.1.elapsed().as_millis()).unwrap_or(u64::MAX);
+    record(outside, delivery, version, lease, attempted(attempt, began.0, took, &outcome), &outcome).await;
+    reach(FailPoint::DeliveryCommitted);
+    Ended::Recorded
+}
+
+async fn take(
+    outside: &Outside,
+    delivery: DeliveryRecord,
+    version: crate::domain::ids::CommitId,
+    lease: LeaseEpoch,
+) -> Option<(DeliveryRecord, crate::domain::ids::CommitId)> {
+    let policy = outside.settings.delivery.policy();
+    let taken =
+        delivery.state.clone().apply(DeliveryEvent::Taken { lease }, outside.clock.now(), &policy).ok()?;
+    let delivery = DeliveryRecord { state: taken, ..delivery };
+    let commit = change(outside, &delivery, version, lease);
+    let id = commit.id;
+    outside.commit_surely(vec![commit]).await.ok()?;
+    Some((delivery, id))
+}
+
+fn outgoing(partner: &Partner, delivery: &DeliveryRecord, attempt: u32) -> OutgoingWebhook {
+    OutgoingWebhook {
+        url: partner.webhook_url.clone(),
+        secret: partner.webhook_secret.clone(),
+        event: delivery.event.id,
+        attempt,
+        body: delivery.event.body.clone(),
+    }
+}
+
+fn attempted(number: u32, at: UnixMillis, latency_millis: u64, outcome: &SendOutcome) -> DeliveryAttempt {
+    let (status, error) = match outcome {
+        SendOutcome::Answered { status } => (Some(*status), None),
+        SendOutcome::NoAnswer { error } => (None, Some(error.clone())),
+    };
+    DeliveryAttempt { number, at, latency_millis, status, error }
+}
+
+/// Any 2xx acknowledges; 3xx and 4xx are a no; the rest is tried again.
+fn judge(outcome: &SendOutcome) -> DeliveryEvent {
+    match outcome {
+        SendOutcome::Answered { status: 200..=299 } => DeliveryEvent::Acknowledged,
+        SendOutcome::Answered { status: status @ 300..=499 } => DeliveryEvent::Refused { status: *status },
+        SendOutcome::Answered { .. } | SendOutcome::NoAnswer { .. } => DeliveryEvent::Failed,
+    }
+}
+
+async fn record(
+    outside: &Outside,
+    mut delivery: DeliveryRecord,
+    version: crate::domain::ids::CommitId,
+    lease: LeaseEpoch,
+    attempt: DeliveryAttempt,
+    outcome: &SendOutcome,
+) {
+    let policy = outside.settings.delivery.policy();
+    let state = delivery.state.clone().apply(judge(outcome), outside.clock.now(), &policy);
+    delivery.state = state.expect("what is being sent can be acknowledged, refused and failed");
+    delivery.attempts.push(attempt);
+    let mut commit = change(outside, &delivery, version, lease);
+    let (partner, event) = (delivery.event.partner, delivery.event.id.to_string());
+    match &delivery.state {
+        DeliveryState::Due { at, .. } => {
+            commit.writes.push(Write::Include { index: Index::Due(partner), member: event, score: at.0 });
+        }
+        DeliveryState::Delivered { .. } => {
+            commit.writes.push(Write::Exclude { index: Index::Due(partner), member: event });
+        }
+        DeliveryState::Dead { at, why } => {
+            tracing::warn!(%partner, event, ?why, "an event is a dead letter");
+            commit.writes.push(Write::Exclude { index: Index::Due(partner), member: event.clone() });
+            commit.writes.push(Write::Include { index: Index::Dead(partner), member: event, score: at.0 });
+        }
+        DeliveryState::Sending { .. } => unreachable!("an attempt that ended is not being sent"),
+    }
+    match outside.commit_surely(vec![commit]).await {
+        Ok(()) => {}
+        // Another instance has taken the partner's lane over: it sends the event again, which at-least-once allows.
+        Err(CommitError::Denied { .. } | CommitError::Unknown(_)) => {
+            tracing::warn!(%partner, "an event's result was recorded by another instance");
+        }
+    }
+}
+
+/// A change of the delivery's record under our lease. Lazy: what is lost with it is sent once more.
+fn change(
+    outside: &Outside,
+    delivery: &DeliveryRecord,
+    version: crate::domain::ids::CommitId,
+    lease: LeaseEpoch,
+) -> Commit {
+    let (partner, event) = (delivery.event.partner, delivery.event.id);
+    let key = Key::Delivery(partner, event);
+    let mut commit = outside.commit(Tag::Partner(partner));
+    commit.lease = Some(lease);
+    commit.durability = Durability::Lazy;
+    commit.expect.push(Expectation { key: key.clone(), version: Some(version) });
+    commit.writes.push(put(key, Record::Delivery(delivery.clone())));
+    commit
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_status_decides() {
+        let answered = |status| judge(&SendOutcome::Answered { status });
+        assert_eq!([200, 204, 299].map(answered), [DeliveryEvent::Acknowledged; 3]);
+        assert_eq!(answered(302), DeliveryEvent::Refused { status: 302 });
+        assert_eq!(answered(404), DeliveryEvent::Refused { status: 404 });
+        assert_eq!([500, 503, 100].map(answered), [DeliveryEvent::Failed; 3]);
+        assert_eq!(judge(&SendOutcome::NoAnswer { error: "x".into() }), DeliveryEvent::Failed);
+    }
+}

@@ -1,0 +1,178 @@
+//! The command line: what can be asked of the binary. What each command does is elsewhere.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+
+/// Turns a paid checkout into a live switch port: exactly once, over SSH, with a signed webhook.
+#[derive(Debug, Parser)]
+#[command(name = "switchyard", version, after_help = EXIT_CODES)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage, 78 wrong configuration or inventory.\n\n\
+    Start here: switchyard demo";
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the service.
+    #[command(after_help = "Example: switchyard serve --config production.toml --inventory network.toml")]
+    Serve(ServeArgs),
+    /// Change what the operator owns and the partners sell.
+    Inventory {
+        /// What to do with it.
+        #[command(subcommand)]
+        action: InventoryAction,
+    },
+    /// Check the configuration, the platform files and an inventory, and name everything that is wrong.
+    CheckConfig(CheckArgs),
+    /// List the switches: platform, address, open work, quarantine.
+    Switches(StoreArgs),
+    /// Release a switch from quarantine; its queue goes on.
+    Release(ReleaseArgs),
+    /// List events that could not be delivered.
+    DeadLetters(StoreArgs),
+    /// Run simulated switches, real SSH servers on loopback, until Ctrl-C.
+    Simulate(SimulateArgs),
+    /// See it work: simulated switches, a webhook receiver and the service in one process.
+    Demo(DemoArgs),
+    /// Make an API key for a partner: the key to hand over, and the hash for the inventory.
+    ApiKey {
+        /// For the sandbox.
+        #[arg(long)]
+        sandbox: bool,
+    },
+}
+
+/// What to do with the inventory.
+#[derive(Debug, Subcommand)]
+pub enum InventoryAction {
+    /// Make the inventory say what the file says; print what changed. What the file doesn't name is left alone.
+    #[command(
+        after_help = "A file with one fault changes nothing. Beside a running service it is applied by the service."
+    )]
+    Apply(ApplyArgs),
+}
+
+/// For `serve`.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// A file that changes defaults; config/default.toml has every key.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// An inventory to apply first.
+    #[arg(long, value_name = "FILE")]
+    pub inventory: Option<PathBuf>,
+}
+
+/// For `check-config`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// The configuration.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The inventory.
+    #[arg(long, value_name = "FILE")]
+    pub inventory: Option<PathBuf>,
+}
+
+/// For commands that read the store, or ask the service that has it.
+#[derive(Debug, Args)]
+pub struct StoreArgs {
+    /// The service's configuration: it names the store.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// For `release`.
+#[derive(Debug, Args)]
+pub struct ReleaseArgs {
+    /// The switch, by its name in the inventory.
+    pub switch: String,
+    /// The service's configuration: it names the store.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// For `inventory apply`.
+#[derive(Debug, Args)]
+pub struct ApplyArgs {
+    /// The inventory.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// The service's configuration: it names the store.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// Which vendor simulated switches play.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Play {
+    /// Cisco IOS.
+    Ios,
+    /// Arista EOS.
+    Eos,
+    /// Both in turn.
+    Mixed,
+}
+
+/// For `simulate`.
+#[derive(Debug, Args)]
+pub struct SimulateArgs {
+    /// How many.
+    #[arg(long, default_value_t = 20)]
+    pub switches: usize,
+    /// Ports of each.
+    #[arg(long, default_value_t = 24)]
+    pub ports: u16,
+    /// Which vendor.
+    #[arg(long, value_enum, default_value = "mixed")]
+    pub personality: Play,
+    /// Address of the first; the others follow it.
+    #[arg(long, default_value = "127.1.0.1")]
+    pub first: Ipv4Addr,
+    /// TCP port of all; 0 is a free one.
+    #[arg(long, default_value_t = 2222)]
+    pub port: u16,
+    /// How long each command takes, in milliseconds.
+    #[arg(long, default_value_t = 20)]
+    pub latency_ms: u64,
+    /// How long a save takes, in milliseconds.
+    #[arg(long, default_value_t = 1000)]
+    pub save_ms: u64,
+    /// Where to write the `[[switch]]` tables of an inventory.
+    #[arg(long, value_name = "FILE")]
+    pub inventory_out: Option<PathBuf>,
+}
+
+/// For `demo`.
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// How many checkouts.
+    #[arg(long, default_value_t = 100)]
+    pub checkouts: usize,
+    /// How many switches.
+    #[arg(long, default_value_t = 20)]
+    pub switches: usize,
+    /// Leave everything running at the end, and print a curl line.
+    #[arg(long)]
+    pub serve: bool,
+    /// Figures and verdicts as JSON.
+    #[arg(long, conflicts_with = "serve")]
+    pub json: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

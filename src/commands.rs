@@ -1,0 +1,238 @@
+//! What each command of the command line does. Standard output is for answers, standard error for complaints.
+
+#![allow(clippy::print_stdout, clippy::print_stderr)] // answering on the terminal is what this module is for
+
+use crate::cli::{ApplyArgs, CheckArgs, Play, ReleaseArgs, SimulateArgs, StoreArgs};
+use crate::config::{Config, ConfigError};
+use crate::control::{self, Answer, Question};
+use crate::inventory::{ApplyError, Faults};
+use crate::simulator::{Addressing, Personality, SimulatedFleet, SwitchPlan};
+use crate::ssh::{PlatformError, Platforms};
+use crate::store::embedded::EmbeddedStore;
+use crate::{inventory, operations, startup};
+use anyhow::{Context as _, bail};
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+use switchyard_actors::domain::inventory::ApiKeyHash;
+use uuid::Uuid;
+
+/// sysexits.h calls it EX_CONFIG.
+const WRONG_CONFIGURATION: u8 = 78;
+
+/// What was handed in is at fault.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct FaultyInput(String);
+
+/// The exit code for an error.
+#[must_use]
+pub fn exit_code(error: &anyhow::Error) -> ExitCode {
+    let faulty = error.chain().any(|cause| {
+        cause.is::<ConfigError>()
+            || cause.is::<PlatformError>()
+            || cause.is::<Faults>()
+            || cause.is::<FaultyInput>()
+            || matches!(cause.downcast_ref(), Some(ApplyError::Faulty(_)))
+    });
+    ExitCode::from(if faulty { WRONG_CONFIGURATION } else { 1 })
+}
+
+/// Says on standard error what went wrong.
+pub fn complain(error: &anyhow::Error) {
+    eprintln!("switchyard: {error:#}");
+}
+
+/// Asks the service that has the store, or opens the store when none runs.
+async fn ask_or_open<F>(config: &Config, question: Question, alone: F) -> anyhow::Result<()>
+where
+    F: AsyncFnOnce(Arc<EmbeddedStore>) -> anyhow::Result<Vec<String>>,
+{
+    let lines = match control::ask(&config.store.path, question).await? {
+        Some(Answer::Done { lines }) => lines,
+        Some(Answer::Refused { why, faulty_input: true }) => return Err(FaultyInput(why).into()),
+        Some(Answer::Refused { why, faulty_input: false }) => bail!(why),
+        None => alone(startup::open_store(config)?).await?,
+    };
+    lines.iter().for_each(|line| println!("{line}"));
+    Ok(())
+}
+
+/// `inventory apply`.
+///
+/// # Errors
+/// With every fault of the file, or that the store did not answer.
+pub async fn apply_inventory(args: ApplyArgs) -> anyhow::Result<()> {
+    let config = Config::load(args.config.as_deref())?;
+    let text = std::fs::read_to_string(&args.file).with_context(|| args.file.display().to_string())?;
+    let file = args.file.display().to_string();
+    let platforms = Platforms::load(config.ssh.platforms.as_deref())?;
+    let question = Question::ApplyInventory { file: file.clone(), text: text.clone() };
+    ask_or_open(&config, question, async move |store| {
+        let applied = operations::apply_inventory(&*store, &platforms, &file, &text).await?;
+        Ok(operations::describe(&applied))
+    })
+    .await
+}
+
+/// `check-config`: everything that is wrong, not only the first of it.
+///
+/// # Errors
+/// When anything is.
+pub async fn check_config(args: &CheckArgs) -> anyhow::Result<()> {
+    let mut wrong = Vec::new();
+    let config = match Config::load(args.config.as_deref()) {
+        Ok(config) => Some(config),
+        Err(error) => {
+            wrong.push(error.to_string());
+            None
+        }
+    };
+    let folder = config.as_ref().and_then(|config| config.ssh.platforms.clone());
+    let (platforms, faults) = Platforms::check(folder.as_deref());
+    wrong.extend(faults.iter().map(ToString::to_string));
+    if let Some(path) = &args.inventory {
+        wrong.extend(check_inventory(path, &platforms.names()));
+    }
+    if wrong.is_empty() {
+        println!("the configuration is fine; platforms: {}", platforms.names().join(", "));
+        return Ok(());
+    }
+    Err(FaultyInput(format!("{} wrong:\n{}", wrong.len(), wrong.join("\n"))).into())
+}
+
+fn check_inventory(path: &Path, platforms: &[&str]) -> Vec<String> {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) => return vec![format!("{}: {error}", path.display())],
+    };
+    let names: Vec<_> = platforms.iter().map(|name| (*name).to_owned()).collect();
+    let around = inventory::Surroundings { platforms: &names, secrets: &inventory::ProcessSecrets };
+    match inventory::parse(&path.display().to_string(), &text, &around) {
+        Ok(_) => Vec::new(),
+        Err(faults) => vec![faults.to_string()],
+    }
+}
+
+/// `switches`.
+///
+/// # Errors
+/// When the store can't be read.
+pub async fn list_switches(args: StoreArgs) -> anyhow::Result<()> {
+    let config = Config::load(args.config.as_deref())?;
+    ask_or_open(&config, Question::ListSwitches, async |store| operations::list_switches(&*store).await).await
+}
+
+/// `dead-letters`.
+///
+/// # Errors
+/// When the store can't be read.
+pub async fn dead_letters(args: StoreArgs) -> anyhow::Result<()> {
+    let config = Config::load(args.config.as_deref())?;
+    ask_or_open(&config, Question::DeadLetters, async |store| operations::dead_letters(&*store).await).await
+}
+
+/// `release`.
+///
+/// # Errors
+/// When there is no such switch, or the store did not answer.
+pub async fn release(args: ReleaseArgs) -> anyhow::Result<()> {
+    let config = Config::load(args.config.as_deref())?;
+    let question = Question::Release { switch: args.switch.clone() };
+    ask_or_open(&config, question, async move |store| {
+        operations::release_offline(&*store, &args.switch).await
+    })
+    .await
+}
+
+/// `api-key`.
+pub fn new_api_key(sandbox: bool) {
+    let prefix = if sandbox { "sy_sb_" } else { "sy_live_" };
+    let key = format!("{prefix}{}", Uuid::new_v4().simple());
+    println!("key            {key}\napi_key_sha256 {}", ApiKeyHash::of(&key));
+}
+
+/// `simulate`: switches until Ctrl-C.
+///
+/// # Errors
+/// When they can't be started.
+pub async fn simulate(args: SimulateArgs) -> anyhow::Result<()> {
+    let personality = |n: usize| match args.personality {
+        Play::Ios => Personality::Ios,
+        Play::Eos => Personality::Eos,
+        Play::Mixed if n.is_multiple_of(2) => Personality::Ios,
+        Play::Mixed => Personality::Eos,
+    };
+    let plans = (0..args.switches).map(|n| SwitchPlan {
+        ports: args.ports,
+        command_latency: Duration::from_millis(args.latency_ms),
+        save_latency: Duration::from_millis(args.save_ms),
+        ..SwitchPlan::new(format!("sim-{:04}", n + 1), personality(n))
+    });
+    let addressing = Addressing::LoopbackAddresses { first: args.first, port: args.port };
+    let fleet = SimulatedFleet::start(addressing, plans.collect()).await.context("the simulated switches")?;
+    if let Some(path) = &args.inventory_out {
+        std::fs::write(path, inventory_of(&fleet, args.ports, personality))
+            .with_context(|| path.display().to_string())?;
+        println!("wrote {}; it expects the password in SIMULATED_PASSWORD", path.display());
+    }
+    let (first, last) =
+        (fleet.switches().first().context("no switch")?, fleet.switches().last().context("no switch")?);
+    println!(
+        "{} switches, {} to {}; login admin, password admin; Ctrl-C ends",
+        args.switches,
+        first.address(),
+        last.address()
+    );
+    tokio::signal::ctrl_c().await.context("waiting for Ctrl-C")?;
+    fleet.stop().await;
+    Ok(())
+}
+
+/// The `[[switch]]` tables of a fleet. Every port has a location hash that counts up.
+fn inventory_of(fleet: &SimulatedFleet, ports: u16, personality: impl Fn(usize) -> Personality) -> String {
+    let mut text = String::new();
+    for (n, switch) in fleet.switches().iter().enumerate() {
+        let platform = match personality(n) {
+            Personality::Ios => "cisco_ios",
+            Personality::Eos => "arista_eos",
+        };
+        let address = switch.address();
+        let _ = write!(
+            text,
+            "[[switch]]\nname = \"{name}\"\nhost = \"{}\"\nssh_port = {}\nplatform = \"{platform}\"\nusername = \"admin\"\n\
+             password = \"env:SIMULATED_PASSWORD\"\nhost_key = \"{}\"\nhost_name = \"{name}\"\ncaptive_portal_vlan = 999\n",
+            address.ip(),
+            address.port(),
+            switch.host_key(),
+            name = switch.name(),
+        );
+        text.push_str("[switch.ports]\n");
+        for port in 0..ports {
+            let hash = n * usize::from(ports) + usize::from(port);
+            let name = personality(n).port_name(port + 1);
+            let _ = writeln!(text, "\"{name}\" = \"{hash:010x}\"");
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// `SWITCHYARD_KILL_AT=<place>` makes the process kill itself when it first reaches that place.
+#[cfg(feature = "fail-points")]
+pub fn arm_fail_points() {
+    let Ok(place) = std::env::var("SWITCHYARD_KILL_AT") else { return };
+    let armed = fail::cfg_callback(place, || {
+        let killed = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+        debug_assert!(killed.is_ok(), "a process may always kill itself");
+        // The signal is on its way; nothing more may happen on this thread.
+        loop {
+            std::thread::park();
+        }
+    });
+    if let Err(error) = armed {
+        eprintln!("SWITCHYARD_KILL_AT: {error}");
+    }
+}

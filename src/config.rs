@@ -1,0 +1,209 @@
+//! The configuration: `config/default.toml` has every key with its value, a file of the operator's changes what it names.
+//!
+//! Unknown keys are refused, and so is a value that makes no sense: with the file, the key, the value seen, and what is
+//! accepted. Nothing else in the service reads a file or the environment to find out how it should behave.
+
+use crate::{http, ssh, store, webhook};
+use serde::Deserialize;
+use std::path::{Path, PathBuf};
+use switchyard_actors::settings::{
+    CheckoutSettings, DeliverySettings, GraphSettings, JobSettings, SupervisionSettings,
+};
+
+/// What ships: every key, its value, and one comment.
+pub const DEFAULT: &str = include_str!("../config/default.toml");
+
+/// Everything that can be set.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The HTTP edge.
+    pub http: http::Settings,
+    /// The store.
+    pub store: StoreConfig,
+    /// Accepting checkouts.
+    pub checkout: CheckoutSettings,
+    /// Retrying jobs.
+    pub job: JobSettings,
+    /// Supervising switches.
+    pub supervision: SupervisionSettings,
+    /// Sessions with switches.
+    pub ssh: ssh::Settings,
+    /// Delivering webhooks.
+    pub delivery: DeliverySettings,
+    /// Sending one webhook.
+    pub webhook: webhook::Settings,
+    /// Logging.
+    pub log: crate::telemetry::Settings,
+    /// Stopping.
+    pub stop: StopConfig,
+}
+
+/// Which store, and where.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StoreConfig {
+    /// The file of the embedded store.
+    pub path: PathBuf,
+    /// Its limits.
+    pub embedded: store::embedded::Settings,
+}
+
+/// How the service stops.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StopConfig {
+    /// How long requests and switches that are at work may take to come to a safe point.
+    pub patience_ms: u64,
+}
+
+/// The configuration can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file can't be read.
+    #[error("{path}: {error}")]
+    Unreadable {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// The file says something that isn't accepted.
+    #[error("{path}: {message}")]
+    Refused {
+        /// Which file.
+        path: PathBuf,
+        /// Line, key, value, and what is accepted.
+        message: String,
+    },
+}
+
+impl Config {
+    /// The defaults, and what `file` changes of them.
+    ///
+    /// # Errors
+    /// [`ConfigError`], naming the file and the key.
+    pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
+        match file {
+            None => Self::parse("", Path::new("config/default.toml")),
+            Some(path) => {
+                let text = std::fs::read_to_string(path)
+                    .map_err(|error| ConfigError::Unreadable { path: path.into(), error })?;
+                Self::parse(&text, path)
+            }
+        }
+    }
+
+    /// The defaults, and what `text` changes of them.
+    ///
+    /// # Errors
+    /// [`ConfigError::Refused`].
+    pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
+        let refused = |message: String| ConfigError::Refused { path: path.into(), message };
+        let mut whole: toml::Table = toml::from_str(DEFAULT).expect("the shipped defaults are TOML");
+        let changes: toml::Table = toml::from_str(text).map_err(|error| refused(error.to_string()))?;
+        overlay(&mut whole, changes, "").map_err(refused)?;
+        let config: Self =
+            toml::Value::Table(whole).try_into().map_err(|error| refused(error.to_string()))?;
+        config.check().map_err(refused)?;
+        Ok(config)
+    }
+
+    /// What types can't say.
+    fn check(&self) -> Result<(), String> {
+        let at_least_one = [
+            ("checkout.max_in_flight", self.checkout.max_in_flight as u64),
+            ("checkout.max_rounds", u64::from(self.checkout.max_rounds)),
+            ("job.attempts", u64::from(self.job.attempts)),
+            ("job.max_age_ms", self.job.max_age_ms),
+            ("supervision.max_opening", self.supervision.max_opening as u64),
+            ("supervision.step_ms", self.supervision.step_ms),
+            ("supervision.sweep_ms", self.supervision.sweep_ms),
+            ("delivery.attempts", u64::from(self.delivery.attempts)),
+            ("delivery.max_in_flight", self.delivery.max_in_flight as u64),
+            ("delivery.max_in_flight_per_partner", self.delivery.max_in_flight_per_partner as u64),
+            ("delivery.sweep_ms", self.delivery.sweep_ms),
+        ];
+        match at_least_one.iter().find(|(_, value)| *value == 0) {
+            Some((key, _)) => Err(format!("{key} is 0: 1 or more is accepted")),
+            None => Ok(()),
+        }
+    }
+
+    /// The part that the graph takes.
+    #[must_use]
+    pub fn graph(&self) -> GraphSettings {
+        GraphSettings {
+            checkout: self.checkout.clone(),
+            job: self.job.clone(),
+            supervision: self.supervision.clone(),
+            delivery: self.delivery.clone(),
+        }
+    }
+}
+
+/// Puts the changes over the defaults; a key that the defaults don't have is a mistake, and is named whole.
+fn overlay(whole: &mut toml::Table, changes: toml::Table, above: &str) -> Result<(), String> {
+    for (key, change) in changes {
+        let path = if above.is_empty() { key.clone() } else { format!("{above}.{key}") };
+        match (whole.get_mut(&key), change) {
+            (Some(toml::Value::Table(inner)), toml::Value::Table(change)) => overlay(inner, change, &path)?,
+            (Some(toml::Value::Table(_)), change) => {
+                return Err(format!("{path} is {change}: a table is accepted, [{path}]"));
+            }
+            (Some(value), change) if value.same_type(&change) => *value = change,
+            (Some(value), change) => {
+                return Err(format!("{path} is {change}: accepted is {} like {value}", value.type_str()));
+            }
+            (None, _) => return Err(format!("{path} is not a key; config/default.toml has all of them")),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault(text: &str) -> String {
+        Config::parse(text, Path::new("my.toml")).expect_err("faulty").to_string()
+    }
+
+    #[test]
+    fn the_shipped_defaults_are_whole_and_equal_those_of_the_code() {
+        let config = Config::load(None).expect("the defaults");
+        assert_eq!(format!("{:?}", config.job), format!("{:?}", JobSettings::default()));
+        assert_eq!(format!("{:?}", config.checkout), format!("{:?}", CheckoutSettings::default()));
+        assert_eq!(format!("{:?}", config.supervision), format!("{:?}", SupervisionSettings::default()));
+        assert_eq!(format!("{:?}", config.delivery), format!("{:?}", DeliverySettings::default()));
+        assert_eq!(format!("{:?}", config.http), format!("{:?}", http::Settings::default()));
+        assert_eq!(format!("{:?}", config.ssh), format!("{:?}", ssh::Settings::default()));
+        assert_eq!(format!("{:?}", config.webhook), format!("{:?}", webhook::Settings::default()));
+        assert_eq!(
+            format!("{:?}", config.store.embedded),
+            format!("{:?}", store::embedded::Settings::default())
+        );
+    }
+
+    #[test]
+    fn a_file_changes_what_it_names_and_nothing_else() {
+        let config = Config::parse("[job]\nattempts = 7\n", Path::new("my.toml")).expect("fine");
+        assert_eq!((config.job.attempts, config.job.max_age_ms), (7, 86_400_000));
+    }
+
+    #[test]
+    fn a_fault_names_the_file_the_key_the_value_and_what_is_accepted() {
+        assert_eq!(
+            fault("[job]\nattemps = 7"),
+            "my.toml: job.attemps is not a key; config/default.toml has all of them"
+        );
+        assert_eq!(fault("[job]\nattempts = 0"), "my.toml: job.attempts is 0: 1 or more is accepted");
+        assert_eq!(fault("job = 3"), "my.toml: job is 3: a table is accepted, [job]");
+        assert_eq!(
+            fault("[job]\nattempts = \"five\""),
+            "my.toml: job.attempts is \"five\": accepted is integer like 5"
+        );
+        assert!(fault("[job]\nattempts = -1").contains("my.toml: "), "{}", fault("[job]\nattempts = -1"));
+        assert!(fault("[job").starts_with("my.toml: TOML parse error at line 1"), "{}", fault("[job"));
+    }
+}

@@ -1,0 +1,20 @@
+//! `/healthz`: the process serves. `/readyz`: it can accept, because the store answers.
+
+use super::Edge;
+use super::error::ApiError;
+use actix_web::{HttpResponse, web};
+use serde::Serialize;
+
+#[derive(Serialize)]
+struct Health {
+    status: &'static str,
+}
+
+pub(super) async fn alive() -> HttpResponse {
+    HttpResponse::Ok().json(Health { status: "ok" })
+}
+
+pub(super) async fn ready(edge: web::Data<Edge>) -> Result<HttpResponse, ApiError> {
+    edge.provisioning.ready().await?;
+    Ok(HttpResponse::Ok().json(Health { status: "ready" }))
+}

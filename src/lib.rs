@@ -1,0 +1,20 @@
+//! Switchyard turns a paid checkout into a live switch port: exactly once, over SSH, with a signed webhook.
+//!
+//! This crate touches: HTTP, the store's file, SSH, webhooks, and the simulated devices that stand at the other end. What is
+//! decided is decided in `switchyard_actors`. Only [`startup`] and the demo name siblings.
+
+pub mod cli;
+pub mod commands;
+pub mod config;
+pub mod control;
+pub mod demo;
+pub mod http;
+pub mod inventory;
+pub mod machine;
+pub mod operations;
+pub mod simulator;
+pub mod ssh;
+pub mod startup;
+pub mod store;
+pub mod telemetry;
+pub mod webhook;

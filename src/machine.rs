@@ -1,0 +1,45 @@
+//! The machine's own clock and chance, as the graph takes them.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+use switchyard_actors::domain::time::UnixMillis;
+use switchyard_actors::ports::{Clock, Entropy};
+use uuid::Uuid;
+
+/// The wall clock.
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> UnixMillis {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        UnixMillis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+    }
+}
+
+/// The operating system's random numbers.
+pub struct SystemEntropy;
+
+impl Entropy for SystemEntropy {
+    /// A version 7 UUID: ids made later sort later, so that a partner's events leave in the order in which they happened.
+    fn uuid(&self) -> Uuid {
+        Uuid::now_v7()
+    }
+
+    #[allow(clippy::cast_precision_loss)]
+    fn jitter(&self) -> f64 {
+        let random = Uuid::new_v4().as_u128() as u32;
+        f64::from(random) / f64::from(u32::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn jitter_is_between_0_and_1_and_ids_sort_by_time() {
+        let entropy = SystemEntropy;
+        assert!((0..1_000).all(|_| (0.0..=1.0).contains(&entropy.jitter())));
+        let ids: Vec<_> = (0..1_000).map(|_| entropy.uuid()).collect();
+        assert!(ids.is_sorted());
+    }
+}

@@ -1,0 +1,69 @@
+//! The binary: reads the command line and runs what it names.
+
+use anyhow::Context as _;
+use clap::Parser;
+use std::process::ExitCode;
+use switchyard::cli::{Cli, Command, InventoryAction, ServeArgs};
+use switchyard::commands;
+use switchyard::config::Config;
+use switchyard::startup::Application;
+use switchyard::{demo, telemetry};
+use tokio::signal::unix::{SignalKind, signal};
+
+fn main() -> ExitCode {
+    #[cfg(feature = "fail-points")]
+    commands::arm_fail_points();
+    let cli = Cli::parse();
+    match actix_rt::System::new().block_on(run(cli.command)) {
+        Ok(code) => code,
+        Err(error) => {
+            commands::complain(&error);
+            commands::exit_code(&error)
+        }
+    }
+}
+
+async fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Serve(args) => serve(args).await?,
+        Command::Inventory { action: InventoryAction::Apply(args) } => {
+            commands::apply_inventory(args).await?
+        }
+        Command::CheckConfig(args) => commands::check_config(&args).await?,
+        Command::Switches(args) => commands::list_switches(args).await?,
+        Command::Release(args) => commands::release(args).await?,
+        Command::DeadLetters(args) => commands::dead_letters(args).await?,
+        Command::Simulate(args) => commands::simulate(args).await?,
+        Command::ApiKey { sandbox } => commands::new_api_key(sandbox),
+        Command::Demo(args) => {
+            let options = demo::Options {
+                checkouts: args.checkouts,
+                switches: args.switches,
+                serve: args.serve,
+                json: args.json,
+            };
+            return demo::run(options).await;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Serves until SIGTERM or Ctrl-C, then comes to a safe point; a second signal ends at once.
+async fn serve(args: ServeArgs) -> anyhow::Result<()> {
+    let config = Config::load(args.config.as_deref())?;
+    telemetry::start(&config.log)?;
+    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT")?;
+    let application = Application::build(config, args.inventory.as_deref()).await?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("stopping; a second signal ends at once");
+    tokio::select! {
+        () = application.stop() => {}
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}

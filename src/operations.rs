@@ -1,0 +1,136 @@
+//! What an operator asks for: answered in lines of text, by the service that has the store or by the command line itself.
+
+use crate::inventory::{self, Applied, ProcessSecrets, Surroundings};
+use crate::machine::{SystemClock, SystemEntropy};
+use crate::ssh::Platforms;
+use anyhow::{Context as _, anyhow};
+use switchyard_actors::domain::delivery::DeliveryState;
+use switchyard_actors::domain::ids::{CommitId, EventId, PartnerId, SwitchId};
+use switchyard_actors::domain::record::{Index, Key, Record, SwitchStatus, Tag};
+use switchyard_actors::ports::store::{Commit, Durability, Store, Write};
+use switchyard_actors::ports::{Clock, Entropy};
+
+/// The most switches or dead letters that are listed.
+const LIST_LIMIT: usize = 100_000;
+
+/// Applies an inventory; says what changed, line by line.
+///
+/// # Errors
+/// [`inventory::Faults`], or that the store did not answer.
+pub async fn apply_inventory(
+    store: &dyn Store,
+    platforms: &Platforms,
+    file: &str,
+    text: &str,
+) -> anyhow::Result<Applied> {
+    let names: Vec<_> = platforms.names().into_iter().map(str::to_owned).collect();
+    let around = Surroundings { platforms: &names, secrets: &ProcessSecrets };
+    let wanted = inventory::parse(file, text, &around)?;
+    Ok(inventory::apply(store, &SystemEntropy, &wanted, &inventory::Settings::default()).await?)
+}
+
+/// The changes, and a line that sums them up.
+#[must_use]
+pub fn describe(applied: &Applied) -> Vec<String> {
+    let mut lines = applied.lines.clone();
+    let changes = applied.added + applied.updated + applied.removed;
+    if changes > applied.lines.len() {
+        lines.push(format!("... and {} more", changes - applied.lines.len()));
+    }
+    lines.push(match changes {
+        0 => format!("nothing changed; {} already as stated", applied.unchanged),
+        _ => format!(
+            "{} added, {} changed, {} removed, {} already as stated",
+            applied.added, applied.updated, applied.removed, applied.unchanged
+        ),
+    });
+    lines
+}
+
+/// Every switch: platform, address, open work, quarantine.
+///
+/// # Errors
+/// When the store can't be read.
+pub async fn list_switches(store: &dyn Store) -> anyhow::Result<Vec<String>> {
+    let members = store.members(&Index::Switches, LIST_LIMIT).await?;
+    let mut lines = Vec::with_capacity(members.len() + 1);
+    lines.push(format!("{:<24} {:<14} {:<28} {:>6}  {}", "SWITCH", "PLATFORM", "ADDRESS", "WORK", "STATE"));
+    for member in members {
+        let id = SwitchId::parse(&member.member)?;
+        let read = store.read(&[Key::Switch(id.clone()), Key::SwitchStatus(id.clone())]).await?;
+        let (mut platform, mut address) = (String::new(), String::new());
+        let mut state = "in service".to_owned();
+        for stored in read.into_iter().flatten() {
+            match stored.record {
+                Record::Switch(switch) => {
+                    address = format!("{}:{}", switch.host, switch.ssh_port);
+                    platform = switch.platform;
+                }
+                Record::SwitchStatus(SwitchStatus { quarantined: Some(why), .. }) => {
+                    state = format!("QUARANTINED: {why}");
+                }
+                _ => {}
+            }
+        }
+        let work = store.members(&Index::Work(id.clone()), LIST_LIMIT).await?.len();
+        lines.push(format!("{:<24} {platform:<14} {address:<28} {work:>6}  {state}", id.as_str()));
+    }
+    Ok(lines)
+}
+
+/// Every event that was given up, oldest first, partner by partner.
+///
+/// # Errors
+/// When the store can't be read.
+pub async fn dead_letters(store: &dyn Store) -> anyhow::Result<Vec<String>> {
+    let mut lines = Vec::new();
+    for partner in store.members(&Index::Partners, LIST_LIMIT).await? {
+        let partner = PartnerId(partner.member.parse().context("the index of partners")?);
+        for member in store.members(&Index::Dead(partner), LIST_LIMIT).await? {
+            let event = EventId(member.member.parse().context("the index of dead letters")?);
+            let read = store.read(&[Key::Delivery(partner, event)]).await?.pop().flatten();
+            let Some(Record::Delivery(delivery)) = read.map(|stored| stored.record) else { continue };
+            let DeliveryState::Dead { why, .. } = &delivery.state else { continue };
+            let body: serde_json::Value = serde_json::from_str(&delivery.event.body).unwrap_or_default();
+            let name = body["event"].as_str().unwrap_or("?").to_owned();
+            let attempts = delivery.attempts.len();
+            lines.push(format!("{event}  partner {partner}  {name}  {attempts} attempts  {why:?}"));
+        }
+    }
+    if lines.is_empty() {
+        lines.push("no dead letters".into());
+    }
+    Ok(lines)
+}
+
+/// Takes a switch's quarantine off the record, where no service runs that has a supervisor for it.
+///
+/// # Errors
+/// When there is no such switch, or the store did not answer.
+pub async fn release_offline(store: &dyn Store, name: &str) -> anyhow::Result<Vec<String>> {
+    let id = find_switch(store, name).await?;
+    let key = Key::SwitchStatus(id.clone());
+    let status = SwitchStatus { switch: id.clone(), quarantined: None, since: SystemClock.now() };
+    let commit = Commit {
+        id: CommitId(SystemEntropy.uuid()),
+        tag: Tag::Switch(id.clone()),
+        lease: None,
+        expect: Vec::new(),
+        writes: vec![Write::Put(key, Record::SwitchStatus(status))],
+        events: Vec::new(),
+        durability: Durability::Durable,
+    };
+    store.commit(vec![commit]).await?;
+    Ok(vec![format!("{id} is released; its queue goes on when the service runs")])
+}
+
+/// A switch of the inventory by its name.
+///
+/// # Errors
+/// When there is none.
+pub async fn find_switch(store: &dyn Store, name: &str) -> anyhow::Result<SwitchId> {
+    let id = SwitchId::parse(name)?;
+    let read = store.read(&[Key::Switch(id.clone())]).await?.pop().flatten();
+    read.map(|_| id)
+        .ok_or_else(|| anyhow!("no switch {name:?} in the inventory; `switchyard switches` lists them"))
+}

@@ -1,0 +1,201 @@
+//! Cisco IOS and IOS-XE, written from Cisco's command references: prompts, modes, and what is said about a line
+//! that can't be read.
+//!
+//! It must stay ignorant of how any client drives IOS, or it would agree with that client's mistakes.
+
+mod configure;
+mod port;
+mod show;
+
+use std::sync::LazyLock;
+
+use super::command::{Action, Mode, Question, Reply, Visit, dispatch};
+use super::filter;
+use super::grammar::{Arguments, Grammar, Misreading};
+
+pub(super) use port::port_text;
+
+/// IOS shows at most 20 characters of the host name in configuration mode.
+const NAME_IN_CONFIGURATION: usize = 20;
+
+const USER: &[(&str, Action)] = &[
+    ("enable", enable),
+    ("exit", leave),
+    ("logout", leave),
+    ("terminal length <0-512>", terminal_length),
+    ("terminal width <0-512>", terminal_width),
+    ("show version", show::version),
+    ("show privilege", show::privilege),
+    ("show users", show::users),
+];
+
+const PRIVILEGED: &[(&str, Action)] = &[
+    ("disable", disable),
+    ("configure terminal", configure_terminal),
+    ("configure terminal lock", configure_terminal_lock),
+    ("terminal monitor", silence),
+    ("terminal no monitor", silence),
+    ("write", write_memory),
+    ("write memory", write_memory),
+    ("copy running-config startup-config", copy_running_to_startup),
+    ("reload", reload),
+    ("show running-config", show::running),
+    ("show running-config interface INTERFACE", show::running_interface),
+    ("show startup-config", show::startup),
+    ("show interfaces status", show::interfaces_status),
+    ("show interfaces INTERFACE switchport", show::switchport),
+    ("show port-security interface INTERFACE", show::port_security),
+    ("show vlan brief", show::vlan_brief),
+    ("show vlan", show::vlan_brief),
+    ("show policy-map", show::policy_maps),
+    ("show policy-map WORD", show::policy_map),
+    ("show policy-map interface INTERFACE", show::policy_map_interface),
+    ("show configuration lock", show::configuration_lock),
+];
+
+static IN_USER: LazyLock<Grammar<Action>> = LazyLock::new(|| Grammar::new([USER]));
+static IN_PRIVILEGED: LazyLock<Grammar<Action>> = LazyLock::new(|| Grammar::new([USER, PRIVILEGED]));
+
+fn grammar(mode: &Mode) -> &'static Grammar<Action> {
+    match mode {
+        Mode::User => &IN_USER,
+        Mode::Privileged => &IN_PRIVILEGED,
+        other => configure::grammar(other),
+    }
+}
+
+pub(super) fn prompt(name: &str, mode: &Mode) -> String {
+    let suffix = match mode {
+        Mode::User => return format!("{name}>"),
+        Mode::Privileged => return format!("{name}#"),
+        Mode::Configure => "(config)#",
+        Mode::Interface(_) => "(config-if)#",
+        Mode::Vlan(_) => "(config-vlan)#",
+        Mode::PolicyMap(_) => "(config-pmap)#",
+        Mode::PolicyClass { .. } => "(config-pmap-c)#",
+        Mode::Police { .. } => "(config-pmap-c-police)#",
+    };
+    let cut: String = name.chars().take(NAME_IN_CONFIGURATION).collect();
+    format!("{cut}{suffix}")
+}
+
+pub(super) fn run(visit: &mut Visit<'_>, line: &str) -> Reply {
+    if line.trim().is_empty() || line.trim_start().starts_with('!') {
+        return Reply::Silence;
+    }
+    let (command, bar) = filter::split(line);
+    let before = prompt(&visit.device.name, &visit.line.mode);
+    let reply = match dispatch(visit, command, grammar) {
+        Ok(reply) => reply,
+        Err(misreading) => return explain(misreading, &before, line),
+    };
+    match (reply, bar) {
+        (Reply::Text(text), Some(bar)) => match filter::apply(&text, bar) {
+            Some(kept) => Reply::Text(kept),
+            None => explain(Misreading::Invalid { column: line.find('|').unwrap_or(0) + 2 }, &before, line),
+        },
+        (reply, _) => reply,
+    }
+}
+
+/// The caret stands under the word, so it is moved by the prompt's length.
+fn explain(misreading: Misreading, prompt: &str, line: &str) -> Reply {
+    Reply::Text(match misreading {
+        Misreading::Invalid { column } => {
+            let blanks = " ".repeat(prompt.len() + column);
+            format!("{blanks}^\n% Invalid input detected at '^' marker.\n\n")
+        }
+        Misreading::Incomplete => "% Incomplete command.\n\n".to_owned(),
+        Misreading::Ambiguous => format!("% Ambiguous command:  \"{}\"\n", line.trim()),
+    })
+}
+
+pub(super) fn answer(visit: &mut Visit<'_>, question: Question, answer: &str) -> Reply {
+    match question {
+        Question::EnablePassword { tries_left } => {
+            if visit.device.enable_password.as_deref() == Some(answer) {
+                visit.line.mode = Mode::Privileged;
+                return Reply::Silence;
+            }
+            match tries_left {
+                0 => Reply::Text("% Bad secrets\n\n".to_owned()),
+                left => ask_enable_password(left - 1),
+            }
+        }
+        Question::SaveDestination if answer.is_empty() || answer == "startup-config" => SAVE,
+        Question::SaveDestination => Reply::line("%Error copying (Invalid argument)"),
+        Question::ConfirmReload if answer.is_empty() || answer.starts_with('y') => Reply::Reboot,
+        Question::ConfirmReload => Reply::Silence,
+    }
+}
+
+const SAVE: Reply = Reply::Save { said: "Building configuration...\n" };
+
+fn silence(_: &mut Visit<'_>, _: &Arguments) -> Reply {
+    Reply::Silence
+}
+
+fn leave(_: &mut Visit<'_>, _: &Arguments) -> Reply {
+    Reply::Leave
+}
+
+fn ask_enable_password(tries_left: u8) -> Reply {
+    Reply::Ask { prompt: "Password: ".to_owned(), question: Question::EnablePassword { tries_left } }
+}
+
+fn enable(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
+    match (&visit.line.mode, &visit.device.enable_password) {
+        (Mode::User, Some(_)) => ask_enable_password(2),
+        (Mode::User, None) => Reply::line("% No password set"),
+        _ => Reply::Silence,
+    }
+}
+
+fn disable(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
+    visit.line.mode = Mode::User;
+    Reply::Silence
+}
+
+fn terminal_length(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
+    visit.line.length = arguments.small(0);
+    Reply::Silence
+}
+
+fn terminal_width(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
+    visit.line.width = arguments.small(0);
+    Reply::Silence
+}
+
+fn configure_terminal(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
+    let held_by_other = visit.device.lock_holder.is_some_and(|holder| holder != visit.line.session);
+    if held_by_other || visit.faults.strike_configure() {
+        return Reply::line(
+            "Configuration mode locked exclusively by user 'unknown' process '88' from terminal '0'. Please try later.",
+        );
+    }
+    visit.line.mode = Mode::Configure;
+    Reply::line("Enter configuration commands, one per line.  End with CNTL/Z.")
+}
+
+fn configure_terminal_lock(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
+    let reply = configure_terminal(visit, arguments);
+    if visit.line.mode == Mode::Configure {
+        visit.device.lock_holder = Some(visit.line.session);
+    }
+    reply
+}
+
+fn write_memory(_: &mut Visit<'_>, _: &Arguments) -> Reply {
+    SAVE
+}
+
+fn copy_running_to_startup(_: &mut Visit<'_>, _: &Arguments) -> Reply {
+    Reply::Ask {
+        prompt: "Destination filename [startup-config]? ".to_owned(),
+        question: Question::SaveDestination,
+    }
+}
+
+fn reload(_: &mut Visit<'_>, _: &Arguments) -> Reply {
+    Reply::Ask { prompt: "Proceed with reload? [confirm]".to_owned(), question: Question::ConfirmReload }
+}

@@ -1,0 +1,163 @@
+//! Which vendor's device a switch plays, and the names that vendor gives to things.
+//!
+//! The one place that chooses between personalities; each one's commands and texts are in its own folder.
+
+use super::command::{Line, Question, Reply, Visit};
+use super::configuration::Configuration;
+use super::device::Device;
+use super::grammar::is_start;
+use super::{eos, ios};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Personality {
+    /// Cisco IOS and IOS-XE.
+    Ios,
+    /// Arista EOS.
+    Eos,
+}
+
+impl Personality {
+    /// What the SSH server says it is.
+    pub(super) fn identification(self) -> &'static str {
+        match self {
+            Self::Ios => "SSH-2.0-Cisco-1.25",
+            Self::Eos => "SSH-2.0-OpenSSH_9.6",
+        }
+    }
+
+    /// Sent when the shell opens, before the first prompt.
+    pub(super) fn greeting(self) -> &'static str {
+        match self {
+            Self::Ios => "\r\n",
+            Self::Eos => "",
+        }
+    }
+
+    pub(super) fn prompt(self, device: &Device, line: &Line) -> String {
+        match self {
+            Self::Ios => ios::prompt(&device.name, &line.mode),
+            Self::Eos => eos::prompt(&device.name, line),
+        }
+    }
+
+    pub(super) fn run(self, visit: &mut Visit<'_>, line: &str) -> Reply {
+        match self {
+            Self::Ios => ios::run(visit, line),
+            Self::Eos => eos::run(visit, line),
+        }
+    }
+
+    pub(super) fn answer(self, visit: &mut Visit<'_>, question: Question, answer: &str) -> Reply {
+        match self {
+            Self::Ios => ios::answer(visit, question, answer),
+            Self::Eos => eos::answer(visit, question, answer),
+        }
+    }
+
+    /// The port's configuration as `show running-config interface` prints it.
+    pub(super) fn port_text(self, running: &Configuration, port: u16) -> String {
+        match self {
+            Self::Ios => ios::port_text(running, port),
+            Self::Eos => eos::port_text(running, port),
+        }
+    }
+
+    pub(super) fn saved(self) -> &'static str {
+        match self {
+            Self::Ios => "[OK]\n",
+            Self::Eos => "Copy completed successfully.\n",
+        }
+    }
+
+    pub(super) fn save_busy(self) -> &'static str {
+        match self {
+            Self::Ios => "startup-config file open failed (Device or resource busy)\n",
+            Self::Eos => {
+                "% Error copying system:/running-config to flash:/startup-config (Device or resource busy)\n"
+            }
+        }
+    }
+
+    fn interface_type(self) -> &'static str {
+        match self {
+            Self::Ios => "GigabitEthernet",
+            Self::Eos => "Ethernet",
+        }
+    }
+
+    /// What stands before the port's number: stack member and module on IOS.
+    fn interface_prefix(self) -> &'static str {
+        match self {
+            Self::Ios => "1/0/",
+            Self::Eos => "",
+        }
+    }
+
+    /// `GigabitEthernet1/0/7`, `Ethernet7`.
+    pub fn port_name(self, port: u16) -> String {
+        format!("{}{}{port}", self.interface_type(), self.interface_prefix())
+    }
+
+    /// `Gi1/0/7`, `Et7`.
+    pub fn short_port_name(self, port: u16) -> String {
+        format!("{}{}{port}", &self.interface_type()[..2], self.interface_prefix())
+    }
+
+    /// Two letters are the least that a device takes for an interface's type.
+    pub(super) fn is_interface_type(self, word: &str) -> bool {
+        word.len() >= 2 && is_start(word, self.interface_type())
+    }
+
+    /// The number in any accepted spelling of an interface's name.
+    pub(super) fn parse_port(self, name: &str) -> Option<u16> {
+        let digits = name.find(|c: char| c.is_ascii_digit())?;
+        let (kind, number) = name.split_at(digits);
+        if !self.is_interface_type(kind) {
+            return None;
+        }
+        number.strip_prefix(self.interface_prefix())?.parse().ok().filter(|port| *port > 0)
+    }
+
+    /// `0011.2233.4455` in lower case; EOS takes colons too.
+    pub(super) fn parse_mac(self, text: &str) -> Option<String> {
+        let dotted = is_grouped(text, '.', 3, 4);
+        let colons = self == Self::Eos && is_grouped(text, ':', 6, 2);
+        if !dotted && !colons {
+            return None;
+        }
+        let digits: String = text.chars().filter(char::is_ascii_hexdigit).collect();
+        let digits = digits.to_ascii_lowercase();
+        Some(format!("{}.{}.{}", &digits[..4], &digits[4..8], &digits[8..]))
+    }
+}
+
+fn is_grouped(text: &str, separator: char, groups: usize, digits: usize) -> bool {
+    let is_group = |group: &str| group.len() == digits && group.chars().all(|c| c.is_ascii_hexdigit());
+    text.split(separator).count() == groups && text.split(separator).all(is_group)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_has_a_long_and_a_short_name_and_both_are_read_back() {
+        for personality in [Personality::Ios, Personality::Eos] {
+            for name in [personality.port_name(7), personality.short_port_name(7)] {
+                assert_eq!(personality.parse_port(&name), Some(7), "{name}");
+            }
+        }
+        assert_eq!(Personality::Ios.parse_port("gig1/0/12"), Some(12));
+        assert_eq!(Personality::Ios.parse_port("Te1/0/1"), None);
+        assert_eq!(Personality::Ios.parse_port("Gi1/0/0"), None);
+        assert_eq!(Personality::Eos.parse_port("Ethernet1/1"), None);
+    }
+
+    #[test]
+    fn a_mac_is_dotted_and_eos_takes_colons() {
+        assert_eq!(Personality::Ios.parse_mac("00AA.2233.44ff").as_deref(), Some("00aa.2233.44ff"));
+        assert_eq!(Personality::Ios.parse_mac("00:aa:22:33:44:ff"), None);
+        assert_eq!(Personality::Eos.parse_mac("00:aa:22:33:44:ff").as_deref(), Some("00aa.2233.44ff"));
+        assert_eq!(Personality::Eos.parse_mac("00aa.2233"), None);
+    }
+}

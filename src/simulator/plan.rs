@@ -1,0 +1,82 @@
+//! What a test says of a switch before it starts, and what it reads of it afterwards.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use russh::keys::PublicKey;
+
+use super::Personality;
+
+/// What one switch is made of.
+#[derive(Clone)]
+pub struct SwitchPlan {
+    /// The host name in the prompt, and the name under which a test finds the switch.
+    pub name: String,
+    pub personality: Personality,
+    pub ports: u16,
+    pub username: String,
+    pub password: String,
+    pub authorized_key: Option<PublicKey>,
+    /// `None`: a login is privileged at once (prompt `#`).
+    pub enable_password: Option<String>,
+    /// Between a line and its output.
+    pub command_latency: Duration,
+    /// How long a save to start-up configuration takes.
+    pub save_latency: Duration,
+    /// Sessions at once; TCP is closed before the identification line when they are all taken.
+    pub vty_lines: usize,
+}
+
+impl SwitchPlan {
+    /// 48 ports, `admin`/`admin`, privileged at once, no latency, 16 lines.
+    pub fn new(name: impl Into<String>, personality: Personality) -> Self {
+        Self {
+            name: name.into(),
+            personality,
+            ports: 48,
+            username: "admin".to_owned(),
+            password: "admin".to_owned(),
+            authorized_key: None,
+            enable_password: None,
+            command_latency: Duration::ZERO,
+            save_latency: Duration::ZERO,
+            vty_lines: 16,
+        }
+    }
+}
+
+/// Without the passwords.
+impl fmt::Debug for SwitchPlan {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = formatter.debug_struct("SwitchPlan");
+        let shown = shown.field("name", &self.name).field("personality", &self.personality);
+        shown.field("ports", &self.ports).field("username", &self.username).finish_non_exhaustive()
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SwitchCounts {
+    /// Connections that got a terminal line, whether or not they logged in.
+    pub sessions_opened: u64,
+    pub sessions_open: usize,
+    pub most_sessions_open: usize,
+    /// Connections turned away: all lines taken, rebooting, or refused on order.
+    pub connections_refused: u64,
+    pub logins_refused: u64,
+    /// Lines received, without empty ones and answers to questions.
+    pub commands: u64,
+    /// Saves that reached the start-up configuration.
+    pub saves: u64,
+    pub reboots: u64,
+}
+
+/// A line as it arrived, whether or not it was executed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReceivedCommand {
+    /// Counts from 1 within the switch.
+    pub session: u64,
+    pub line: String,
+    /// The prompt it was typed at.
+    pub prompt: String,
+    pub at: Instant,
+}

@@ -1,0 +1,413 @@
+//! One simulated switch: what a test sees of it and orders from it, and what its connections share.
+//!
+//! All state is behind one lock that is never held across an await. Whatever changes it moves the `changed`
+//! counter on, so that a test waits for a state and never for a time.
+
+use std::collections::{HashMap, VecDeque};
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use russh::server;
+use tokio::sync::{oneshot, watch};
+
+use super::command::{Line, Question, Reply, Visit};
+use super::configuration::PortConfig;
+use super::connection::{self, Algorithms};
+use super::device::Device;
+use super::faults::{Fault, FaultBook, Strike, Welcome};
+use super::plan::{ReceivedCommand, SwitchCounts, SwitchPlan};
+use super::stream::Cut;
+
+/// Lines that a switch remembers; the oldest go first.
+const REMEMBERED_COMMANDS: usize = 10_000;
+
+pub struct SimulatedSwitch {
+    plan: SwitchPlan,
+    address: SocketAddr,
+    state: Mutex<State>,
+    changed: watch::Sender<u64>,
+}
+
+struct State {
+    device: Device,
+    faults: FaultBook,
+    commands: VecDeque<ReceivedCommand>,
+    counts: SwitchCounts,
+    /// Dropping a session's sender cuts it.
+    sessions: HashMap<u64, oneshot::Sender<()>>,
+    down_until: Option<Instant>,
+    host_key_generation: u32,
+    algorithms: Algorithms,
+    ssh: Option<Arc<server::Config>>,
+    command_latency: Duration,
+    is_stopped: bool,
+}
+
+impl fmt::Debug for SimulatedSwitch {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = formatter.debug_struct("SimulatedSwitch");
+        shown.field("name", &self.plan.name).field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+/// What becomes of a new connection.
+#[derive(Debug)]
+pub(super) enum Admission {
+    Served(Seat, Cut),
+    /// Held open without a word.
+    Ignored(Seat, Cut),
+    /// Every terminal line is taken: closed in order.
+    Full,
+    /// Reset.
+    Refused,
+}
+
+/// A terminal line that is taken; given back when dropped.
+#[derive(Debug)]
+pub(super) struct Seat {
+    pub switch: Arc<SimulatedSwitch>,
+    pub session: u64,
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.switch.leave(self.session);
+    }
+}
+
+/// What happened to a line.
+#[derive(Debug)]
+pub(super) struct Heard {
+    pub reply: Reply,
+    pub strike: Strike,
+    pub latency: Duration,
+}
+
+impl SimulatedSwitch {
+    pub(super) fn new(plan: SwitchPlan, address: SocketAddr) -> Self {
+        let device = Device::new(
+            plan.personality,
+            &plan.name,
+            plan.ports,
+            &plan.username,
+            plan.enable_password.clone(),
+        );
+        let state = State {
+            device,
+            faults: FaultBook::default(),
+            commands: VecDeque::new(),
+            counts: SwitchCounts::default(),
+            sessions: HashMap::new(),
+            down_until: None,
+            host_key_generation: 0,
+            algorithms: Algorithms::Current,
+            ssh: None,
+            command_latency: plan.command_latency,
+            is_stopped: false,
+        };
+        Self { plan, address, state: Mutex::new(state), changed: watch::Sender::new(0) }
+    }
+
+    pub fn name(&self) -> &str {
+        &self.plan.name
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The public host key as known-hosts files hold it: `ssh-ed25519 AAAA…`.
+    pub fn host_key(&self) -> String {
+        let generation = self.look(|state| state.host_key_generation);
+        connection::host_key_line(&self.plan.name, generation)
+    }
+
+    /// As after a replacement of the hardware. Open sessions stay.
+    pub fn change_host_key(&self) {
+        self.change(|state| {
+            state.host_key_generation += 1;
+            state.ssh = None;
+        });
+    }
+
+    /// From now on the switch offers what a switch of 2005 does: group14-sha1, aes128-cbc, hmac-sha1.
+    pub fn offer_only_old_algorithms(&self) {
+        self.change(|state| {
+            state.algorithms = Algorithms::Old;
+            state.ssh = None;
+        });
+    }
+
+    pub fn order(&self, fault: Fault) {
+        self.change(|state| state.faults.order(fault));
+    }
+
+    /// Faults ordered and not yet spent.
+    pub fn pending_faults(&self) -> usize {
+        self.look(|state| state.faults.pending())
+    }
+
+    pub fn clear_faults(&self) {
+        self.change(|state| state.faults.clear());
+    }
+
+    /// `None` if the switch has no such port. Every spelling of the name that the device takes is taken.
+    pub fn running(&self, port: &str) -> Option<PortConfig> {
+        let port = self.port_number(port)?;
+        Some(self.look(|state| state.device.running.port_with_table(port)))
+    }
+
+    pub fn startup(&self, port: &str) -> Option<PortConfig> {
+        let port = self.port_number(port)?;
+        Some(self.look(|state| state.device.startup.port_with_table(port)))
+    }
+
+    /// What `show running-config interface` prints for the port, with `\n` line ends.
+    pub fn running_text(&self, port: &str) -> Option<String> {
+        let port = self.port_number(port)?;
+        Some(self.look(|state| self.plan.personality.port_text(&state.device.running, port)))
+    }
+
+    /// What stands in the whole running configuration's policy maps under this name: class and policer.
+    pub fn policy_map(&self, name: &str) -> Option<Vec<(String, Option<String>)>> {
+        self.look(|state| {
+            state.device.running.policies.get(name).map(|map| map.clone().into_iter().collect())
+        })
+    }
+
+    /// A change made by hand, in running and start-up configuration; a missing VLAN is made with it.
+    ///
+    /// # Panics
+    /// If the switch has no such port.
+    pub fn configure(&self, port: &str, config: PortConfig) {
+        let port = self.port_number(port).expect("the switch has this port");
+        self.change(|state| {
+            state.device.running.put_port(port, config.clone());
+            state.device.startup.put_port(port, config);
+        });
+    }
+
+    pub fn counts(&self) -> SwitchCounts {
+        self.look(|state| state.counts)
+    }
+
+    pub fn commands(&self) -> Vec<ReceivedCommand> {
+        self.look(|state| state.commands.iter().cloned().collect())
+    }
+
+    /// Every session is cut and what was not saved is lost; the switch is back at once.
+    pub fn reboot(&self) {
+        self.reboot_for(Duration::ZERO);
+    }
+
+    /// As `reboot`, and connections are refused for so long.
+    pub fn reboot_for(&self, down: Duration) {
+        self.change(|state| state.reboot(down));
+    }
+
+    /// Cuts every open session, as a lost link would; the switch itself runs on.
+    pub fn cut_sessions(&self) {
+        self.change(|state| state.sessions.clear());
+    }
+
+    pub fn set_command_latency(&self, latency: Duration) {
+        self.change(|state| state.command_latency = latency);
+    }
+
+    /// Moves on with every change of the switch's state, and with every line it receives.
+    pub fn changed(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
+    fn port_number(&self, name: &str) -> Option<u16> {
+        self.plan.personality.parse_port(name).filter(|port| *port <= self.plan.ports)
+    }
+
+    fn look<T>(&self, read: impl FnOnce(&State) -> T) -> T {
+        read(&self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn change<T>(&self, write: impl FnOnce(&mut State) -> T) -> T {
+        let result = write(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner));
+        self.changed.send_modify(|count| *count += 1);
+        result
+    }
+}
+
+/// For connections and shells.
+impl SimulatedSwitch {
+    pub(super) fn plan(&self) -> &SwitchPlan {
+        &self.plan
+    }
+
+    pub(super) fn ssh(&self) -> Arc<server::Config> {
+        let make = |state: &mut State| {
+            let (generation, algorithms) = (state.host_key_generation, state.algorithms);
+            let config = || Arc::new(connection::ssh_config(&self.plan, generation, algorithms));
+            state.ssh.get_or_insert_with(config).clone()
+        };
+        make(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn admit(self: &Arc<Self>) -> Admission {
+        self.change(|state| {
+            if state.is_down(Instant::now()) {
+                state.counts.connections_refused += 1;
+                return Admission::Refused;
+            }
+            let welcome = state.faults.strike_connection();
+            if welcome == Welcome::Refused {
+                state.counts.connections_refused += 1;
+                return Admission::Refused;
+            }
+            if state.sessions.len() >= self.plan.vty_lines {
+                state.counts.connections_refused += 1;
+                return Admission::Full;
+            }
+            let (session, cut) = state.open_session();
+            let seat = Seat { switch: self.clone(), session };
+            match welcome {
+                Welcome::Ignored => Admission::Ignored(seat, cut),
+                Welcome::Served | Welcome::Refused => Admission::Served(seat, cut),
+            }
+        })
+    }
+
+    /// `is_right` is what the credentials are worth; a fault on order refuses even right ones.
+    pub(super) fn judge_login(&self, is_right: bool) -> bool {
+        self.change(|state| {
+            let accepted = is_right && !state.faults.strike_authentication();
+            state.counts.logins_refused += u64::from(!accepted);
+            accepted
+        })
+    }
+
+    /// One line, as far as the device takes it. `None`: the session was cut meanwhile, and nobody hears it.
+    pub(super) fn hear(&self, line: &mut Line, text: &str) -> Option<Heard> {
+        self.change(|state| {
+            if !state.sessions.contains_key(&line.session) {
+                return None;
+            }
+            let latency = state.command_latency;
+            if text.trim().is_empty() {
+                return Some(Heard {
+                    reply: Reply::Silence,
+                    strike: Strike::default(),
+                    latency: Duration::ZERO,
+                });
+            }
+            state.remember(line, text);
+            let strike = state.faults.strike_line(text);
+            let reply = match &strike {
+                Strike { drop_before: true, .. } | Strike { reboot: Some(_), .. } => Reply::Silence,
+                Strike { reject: Some(refusal), .. } => Reply::line(refusal.trim_end_matches('\n')),
+                Strike { swallow: true, .. } => Reply::Silence,
+                _ => self.plan.personality.run(&mut state.visit(line), text),
+            };
+            Some(Heard { reply, strike, latency })
+        })
+    }
+
+    pub(super) fn answer(&self, line: &mut Line, question: Question, text: &str) -> Reply {
+        self.change(|state| self.plan.personality.answer(&mut state.visit(line), question, text))
+    }
+
+    pub(super) fn prompt(&self, line: &Line) -> String {
+        self.look(|state| self.plan.personality.prompt(&state.device, line))
+    }
+
+    /// Starts a save; the number must be handed back to `finish_save`. `Err` is what the device says instead.
+    pub(super) fn begin_save(&self) -> Result<u64, String> {
+        self.change(|state| {
+            if state.device.saving {
+                return Err(self.plan.personality.save_busy().to_owned());
+            }
+            state.device.saving = true;
+            Ok(state.device.boots)
+        })
+    }
+
+    /// What the device says at the end of a save; `None` if it rebooted meanwhile.
+    pub(super) fn finish_save(&self, boots: u64) -> Option<String> {
+        self.change(|state| {
+            if state.device.boots != boots {
+                return None;
+            }
+            state.device.saving = false;
+            if let Some(mut text) = state.faults.strike_save() {
+                text.push('\n');
+                return Some(text);
+            }
+            state.device.save();
+            state.counts.saves += 1;
+            Some(self.plan.personality.saved().to_owned())
+        })
+    }
+
+    pub(super) fn cut(&self, session: u64) {
+        self.change(|state| state.sessions.remove(&session));
+    }
+
+    /// No connection is served any more, and the open ones are cut.
+    pub(super) fn stop(&self) {
+        self.change(|state| {
+            state.is_stopped = true;
+            state.sessions.clear();
+        });
+    }
+
+    fn leave(&self, session: u64) {
+        self.change(|state| {
+            state.sessions.remove(&session);
+            state.device.session_ended(session);
+            state.counts.sessions_open -= 1;
+        });
+    }
+}
+
+impl State {
+    fn visit<'s>(&'s mut self, line: &'s mut Line) -> Visit<'s> {
+        Visit { device: &mut self.device, line, faults: &mut self.faults, now: Instant::now() }
+    }
+
+    fn is_down(&mut self, now: Instant) -> bool {
+        if self.down_until.is_some_and(|until| now >= until) {
+            self.down_until = None;
+        }
+        self.is_stopped || self.down_until.is_some()
+    }
+
+    fn open_session(&mut self) -> (u64, Cut) {
+        let (keep, cut) = oneshot::channel();
+        self.counts.sessions_opened += 1;
+        let session = self.counts.sessions_opened;
+        self.sessions.insert(session, keep);
+        self.device.users.push(session);
+        self.counts.sessions_open += 1;
+        self.counts.most_sessions_open = self.counts.most_sessions_open.max(self.counts.sessions_open);
+        (session, cut)
+    }
+
+    fn remember(&mut self, line: &Line, text: &str) {
+        if self.commands.len() == REMEMBERED_COMMANDS {
+            self.commands.pop_front();
+        }
+        self.counts.commands += 1;
+        self.commands.push_back(ReceivedCommand {
+            session: line.session,
+            line: text.to_owned(),
+            prompt: self.device.personality.prompt(&self.device, line),
+            at: Instant::now(),
+        });
+    }
+
+    fn reboot(&mut self, down: Duration) {
+        let back = Instant::now() + down;
+        self.device.reboot(back);
+        self.counts.reboots += 1;
+        self.down_until = Some(back);
+        self.sessions.clear();
+    }
+}

@@ -1,0 +1,133 @@
+//! What an answer means, default-deny: known bad, known good, known noise, and everything else is unclear.
+//!
+//! Unclear is no success and no failure: only the read-back settles it. This is a pure function of the platform's patterns
+//! and the text.
+
+use regex::Regex;
+use switchyard_actors::domain::failure::FailureClass;
+
+/// A platform's patterns, compiled. Each is tried on single lines.
+#[derive(Debug, Clone, Default)]
+pub struct OutputPatterns {
+    /// A line that says no, and what kind of no.
+    pub bad: Vec<(Regex, FailureClass)>,
+    /// A line that says yes.
+    pub good: Vec<Regex>,
+    /// A line that says nothing about the command: log messages, hints.
+    pub noise: Vec<Regex>,
+}
+
+/// What an answer means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Judgement {
+    /// Nothing was said, or only good lines and noise.
+    Fine,
+    /// These lines are not known.
+    Unclear(Vec<String>),
+    /// This line says no.
+    Bad {
+        /// The line.
+        line: String,
+        /// What kind of no.
+        class: FailureClass,
+    },
+}
+
+/// Whether a line holds what is no text: what it was meant to say can't be known, so it is neither a yes nor a no.
+fn is_garbled(line: &str) -> bool {
+    line.chars().any(|c| c == char::REPLACEMENT_CHARACTER || (c.is_control() && c != '\t'))
+}
+
+impl OutputPatterns {
+    /// Whether a line is noise.
+    #[must_use]
+    pub fn is_noise(&self, line: &str) -> bool {
+        line.trim().is_empty() || self.noise.iter().any(|pattern| pattern.is_match(line))
+    }
+
+    /// Whether noise is all that a line can be: one that only ends in a log message may begin with a refusal.
+    fn begins_as_noise(&self, line: &str) -> bool {
+        let line = line.trim_start();
+        self.noise.iter().any(|pattern| pattern.find(line).is_some_and(|found| found.start() == 0))
+    }
+
+    /// The first line that says no.
+    #[must_use]
+    pub fn refusal(&self, output: &str) -> Option<(String, FailureClass)> {
+        output.lines().find_map(|line| {
+            if is_garbled(line)
+                || self.begins_as_noise(line)
+                || self.good.iter().any(|pattern| pattern.is_match(line))
+            {
+                return None;
+            }
+            let (_, class) = self.bad.iter().find(|(pattern, _)| pattern.is_match(line))?;
+            Some((line.trim().to_owned(), *class))
+        })
+    }
+
+    /// Judges the answer to a configuration line.
+    #[must_use]
+    pub fn judge(&self, output: &str) -> Judgement {
+        if let Some((line, class)) = self.refusal(output) {
+            return Judgement::Bad { line, class };
+        }
+        let known =
+            |line: &&str| !self.is_noise(line) && !self.good.iter().any(|pattern| pattern.is_match(line));
+        let unclear: Vec<_> = output.lines().filter(known).map(|line| line.trim().to_owned()).collect();
+        if unclear.is_empty() { Judgement::Fine } else { Judgement::Unclear(unclear) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn patterns() -> OutputPatterns {
+        let regex = |text: &str| Regex::new(text).expect("a pattern");
+        OutputPatterns {
+            bad: vec![
+                (regex("^% "), FailureClass::CommandRejected),
+                (regex("locked exclusively"), FailureClass::ConfigurationLocked),
+            ],
+            good: vec![regex("^% Access VLAN does not exist. Creating vlan")],
+            noise: vec![regex(r"^%[A-Z_]+-\d-[A-Z_]+: ")],
+        }
+    }
+
+    #[test]
+    fn a_garbled_line_is_unclear_whatever_it_begins_with() {
+        let judged = patterns().judge("% Access VLAN does n\u{fffd}\u{3}ist\n");
+        assert!(matches!(judged, Judgement::Unclear(_)), "{judged:?}");
+    }
+
+    #[test]
+    fn a_log_line_is_no_refusal_although_both_begin_with_a_percent_sign() {
+        let loose = OutputPatterns {
+            bad: vec![(Regex::new(r"^\s*%").expect("a pattern"), FailureClass::CommandRejected)],
+            good: Vec::new(),
+            noise: vec![Regex::new(r"%[A-Z][A-Z0-9_]*-\d-[A-Z0-9_]+:").expect("a pattern")],
+        };
+        assert_eq!(loose.judge(" %LINK-5-CHANGED: Interface Gi1/0/1, changed state\n"), Judgement::Fine);
+        let glued = loose.judge("% Invalid input%LINK-5-CHANGED: Interface Gi1/0/1\n");
+        assert!(matches!(glued, Judgement::Bad { .. }), "{glued:?}");
+    }
+
+    #[test]
+    fn a_success_that_looks_like_an_error_is_good_and_a_log_line_is_noise() {
+        assert_eq!(patterns().judge("% Access VLAN does not exist. Creating vlan 142\n"), Judgement::Fine);
+        assert_eq!(patterns().judge("%SYS-5-CONFIG_I: Configured from console\n\n"), Judgement::Fine);
+        assert_eq!(patterns().judge(""), Judgement::Fine);
+    }
+
+    #[test]
+    fn what_is_not_known_is_unclear_and_what_is_known_to_be_bad_has_its_class() {
+        assert_eq!(patterns().judge("Warning: x\n"), Judgement::Unclear(vec!["Warning: x".into()]));
+        let locked =
+            patterns().judge("Configuration mode locked exclusively by user 'bob'. Please try later.\n");
+        assert!(
+            matches!(locked, Judgement::Bad { class: FailureClass::ConfigurationLocked, .. }),
+            "{locked:?}"
+        );
+    }
+}

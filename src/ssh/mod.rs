@@ -1,0 +1,197 @@
+//! The switch driver: sessions over SSH, and the platform files that say how each kind of switch is spoken to.
+//!
+//! It decides how a failure is classed and what an answer means; what is to be done about either, the graph decides. It
+//! never accepts a host key that nobody vouched for, never lets a secret into an error or a transcript, and never takes
+//! silence, or words that it doesn't know, for success.
+
+mod connection;
+mod exec;
+mod judge;
+mod platform;
+mod secret;
+mod session;
+mod shell;
+mod stream;
+mod template;
+mod terminal;
+#[cfg(test)]
+mod tests;
+mod transcript;
+
+pub use platform::{Platform, PlatformError, Platforms, Transport};
+
+use async_trait::async_trait;
+use connection::{Connection, connect};
+use serde::Deserialize;
+use session::{Session, Wire};
+use shell::Dialog;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use switchyard_actors::domain::failure::{DriverFailure, FailureClass};
+use switchyard_actors::domain::inventory::Switch;
+use switchyard_actors::ports::driver::{SwitchDriver, SwitchSession};
+use switchyard_actors::ports::guard::SessionGuard;
+use tokio::time::timeout;
+use transcript::Transcript;
+
+/// Limits of a session.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// For the TCP connection.
+    pub connect_ms: u64,
+    /// From there to the end of the key exchange.
+    pub key_exchange_ms: u64,
+    /// For the login.
+    pub authentication_ms: u64,
+    /// For one command, from its line to the next prompt.
+    pub command_ms: u64,
+    /// For saving the configuration.
+    pub save_ms: u64,
+    /// For the answer of a kept session.
+    pub probe_ms: u64,
+    /// For taking leave.
+    pub close_ms: u64,
+    /// Between keepalives.
+    pub keepalive_ms: u64,
+    /// Without any traffic, after which a session is given up; more than four keepalives.
+    pub inactivity_ms: u64,
+    /// The receive window: switches want a small one.
+    pub window_bytes: u32,
+    /// The most output of one command that is kept.
+    pub output_limit_bytes: usize,
+    /// The most of a session's dialog that is kept.
+    pub transcript_limit_bytes: usize,
+    /// A known-hosts file for switches without a pinned key; empty is none.
+    #[serde(deserialize_with = "path_or_none")]
+    pub known_hosts: Option<PathBuf>,
+    /// A folder with platform files of the operator's own; empty is none.
+    #[serde(deserialize_with = "path_or_none")]
+    pub platforms: Option<PathBuf>,
+}
+
+/// TOML has no null: an empty text stands for "none".
+fn path_or_none<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<PathBuf>, D::Error> {
+    let path = PathBuf::deserialize(deserializer)?;
+    Ok((!path.as_os_str().is_empty()).then_some(path))
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            connect_ms: 5_000,
+            key_exchange_ms: 15_000,
+            authentication_ms: 15_000,
+            command_ms: 15_000,
+            save_ms: 60_000,
+            probe_ms: 2_000,
+            close_ms: 2_000,
+            keepalive_ms: 20_000,
+            inactivity_ms: 100_000,
+            window_bytes: 131_072,
+            output_limit_bytes: 1_048_576,
+            transcript_limit_bytes: 16_384,
+            known_hosts: None,
+            platforms: None,
+        }
+    }
+}
+
+/// The driver.
+pub struct Driver {
+    settings: Settings,
+    platforms: Arc<Platforms>,
+}
+
+impl Driver {
+    /// With these limits and these platforms.
+    #[must_use]
+    pub fn new(settings: Settings, platforms: Platforms) -> Self {
+        Self { settings, platforms: Arc::new(platforms) }
+    }
+
+    /// From a connection to a session that stands ready, on a device that is who the inventory says.
+    async fn set_up(
+        &self,
+        switch: &Switch,
+        connection: Connection,
+        guard: &SessionGuard,
+    ) -> Result<Session, DriverFailure> {
+        let platform = self.platforms.get(&switch.platform).expect("looked up before the connection");
+        let mut transcript = Transcript::new(self.settings.transcript_limit_bytes, connection.secrets);
+        transcript.remark(&format!("{} at {}:{}", switch.id, switch.host, switch.ssh_port));
+        let wire = match &platform.shell {
+            None => Wire::Exec,
+            Some(shell) => {
+                let limit = Duration::from_millis(self.settings.command_ms);
+                let lost =
+                    |error: russh::Error| DriverFailure::new(FailureClass::SessionLost, error.to_string());
+                let channel = connection.handle.channel_open_session().await.map_err(lost)?;
+                channel.request_pty(false, "vt100", 511, 1_000, 0, 0, &[]).await.map_err(lost)?;
+                channel.request_shell(false).await.map_err(lost)?;
+                let output_limit = self.settings.output_limit_bytes;
+                let mut dialog = Dialog::begin(channel, shell, limit, output_limit, &mut transcript).await?;
+                check_host_name(switch, shell, dialog.prompt())?;
+                if !shell.privileged_prompt.is_match(dialog.prompt()) {
+                    let password =
+                        switch.credentials.enable_password.as_ref().map(secret::resolve).transpose()?;
+                    dialog.enable(shell, password.as_ref(), limit, &mut transcript).await?;
+                }
+                for line in &shell.opening {
+                    dialog.command(shell, line, limit, &mut transcript).await?;
+                }
+                Wire::Shell(dialog)
+            }
+        };
+        Ok(Session {
+            settings: self.settings.clone(),
+            platforms: Arc::clone(&self.platforms),
+            platform: switch.platform.clone(),
+            handle: connection.handle,
+            wire,
+            transcript,
+            guard: guard.clone(),
+        })
+    }
+}
+
+fn check_host_name(switch: &Switch, shell: &platform::Shell, prompt: &str) -> Result<(), DriverFailure> {
+    let shown =
+        shell.host_name.captures(prompt).and_then(|groups| groups.get(1)).map_or("", |name| name.as_str());
+    match &switch.host_name {
+        Some(expected) if expected != shown => {
+            let text = format!("the device calls itself {shown:?}, and the inventory says {expected:?}");
+            Err(DriverFailure::new(FailureClass::WrongDevice, text))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[async_trait]
+impl SwitchDriver for Driver {
+    async fn open(
+        &self,
+        switch: &Switch,
+        guard: &SessionGuard,
+    ) -> Result<Box<dyn SwitchSession>, DriverFailure> {
+        if self.platforms.get(&switch.platform).is_none() {
+            let text = format!(
+                "{}: no platform {:?}; known are {:?}",
+                switch.id,
+                switch.platform,
+                self.platforms.names()
+            );
+            return Err(DriverFailure::new(FailureClass::Misconfigured, text));
+        }
+        let connection = connect(&self.settings, switch, guard).await?;
+        match self.set_up(switch, connection, guard).await {
+            Ok(session) => Ok(Box::new(session)),
+            Err(failure) => {
+                let limit = Duration::from_millis(self.settings.close_ms);
+                let _ = timeout(limit, guard.shut_down()).await;
+                Err(failure)
+            }
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! One open session, over either transport, as the supervisor's steps want it.
+
+use super::Settings;
+use super::connection::HostKeyCheck;
+use super::exec;
+use super::judge::Judgement;
+use super::platform::{Platform, Platforms, Shell};
+use super::shell::Dialog;
+use super::transcript::Transcript;
+use async_trait::async_trait;
+use russh::Disconnect;
+use russh::client::Handle;
+use std::sync::Arc;
+use std::time::Duration;
+use switchyard_actors::domain::config::PortConfig;
+use switchyard_actors::domain::failure::{DriverFailure, FailureClass};
+use switchyard_actors::domain::ids::PortName;
+use switchyard_actors::ports::driver::{Intent, SwitchSession};
+use switchyard_actors::ports::guard::SessionGuard;
+use tokio::time::timeout;
+
+/// How commands travel on this session.
+pub enum Wire {
+    /// A shell, standing at a prompt.
+    Shell(Dialog),
+    /// A channel a command.
+    Exec,
+}
+
+/// The session.
+pub struct Session {
+    pub(super) settings: Settings,
+    pub(super) platforms: Arc<Platforms>,
+    pub(super) platform: String,
+    pub(super) handle: Handle<HostKeyCheck>,
+    pub(super) wire: Wire,
+    pub(super) transcript: Transcript,
+    pub(super) guard: SessionGuard,
+}
+
+fn millis(limit: u64) -> Duration {
+    Duration::from_millis(limit)
+}
+
+impl Session {
+    fn platforms(&self) -> Arc<Platforms> {
+        Arc::clone(&self.platforms)
+    }
+
+    /// Sends one command and returns its answer.
+    async fn command(&mut self, platform: &Platform, line: &str) -> Result<String, DriverFailure> {
+        let limit = millis(self.settings.command_ms);
+        match &mut self.wire {
+            Wire::Shell(dialog) => {
+                dialog.command(shell_of(platform), line, limit, &mut self.transcript).await
+            }
+            Wire::Exec => {
+                let limits = (limit, self.settings.output_limit_bytes);
+                exec::run(&self.handle, line, limits, &mut self.transcript)
+                    .await
+                    .map(|ran| ran.into_judged_text())
+            }
+        }
+    }
+
+    fn refused(&self, line: &str, answer: &str, class: FailureClass) -> DriverFailure {
+        let text = self.transcript.redact(&format!("the switch answered {answer:?} to {line:?}"));
+        DriverFailure::new(class, text)
+    }
+
+    /// Sends the lines one by one; the first that is refused ends it.
+    async fn send_lines(&mut self, platform: &Platform, lines: &[String]) -> Result<(), DriverFailure> {
+        for line in lines {
+            let answer = self.command(platform, line).await?;
+            match platform.output.judge(&answer) {
+                Judgement::Fine => {}
+                Judgement::Unclear(unclear) => {
+                    self.transcript
+                        .remark(&format!("unclear, left to the read-back: {}", unclear.join(" / ")));
+                }
+                Judgement::Bad { line: answer, class } => return Err(self.refused(line, &answer, class)),
+            }
+        }
+        Ok(())
+    }
+
+    async fn apply_in_shell(&mut self, platform: &Platform, lines: &[String]) -> Result<(), DriverFailure> {
+        let shell = shell_of(platform);
+        self.send_lines(platform, std::slice::from_ref(&shell.enter_configuration)).await?;
+        if !self.is_configuring(shell) {
+            let text =
+                format!("{:?} was not answered by the configuration prompt", shell.enter_configuration);
+            return Err(DriverFailure::new(FailureClass::CommandRejected, text));
+        }
+        let sent = self.send_lines(platform, lines).await;
+        match &sent {
+            // Whatever was refused, the configuration mode is left, so that an undo finds the session as it was.
+            Ok(()) => {}
+            Err(failure) if failure.class.leaves_session_usable() => {}
+            Err(_) => return sent,
+        }
+        self.command(platform, &shell.leave_configuration).await?;
+        sent
+    }
+
+    fn is_configuring(&self, shell: &Shell) -> bool {
+        match &self.wire {
+            Wire::Shell(dialog) => shell.configuration_prompt.is_match(dialog.prompt()),
+            Wire::Exec => false,
+        }
+    }
+}
+
+fn shell_of(platform: &Platform) -> &Shell {
+    platform.shell.as_ref().expect("a platform file whose transport is a shell was checked to have its table")
+}
+
+fn misconfigured(why: String) -> DriverFailure {
+    DriverFailure::new(FailureClass::Misconfigured, why)
+}
+
+impl Session {
+    fn find<'p>(&self, platforms: &'p Platforms) -> &'p Platform {
+        platforms.get(&self.platform).expect("the session was opened with this platform")
+    }
+}
+
+#[async_trait]
+impl SwitchSession for Session {
+    async fn probe(&mut self) -> Result<(), DriverFailure> {
+        let limit = millis(self.settings.probe_ms);
+        let lost = |why: String| {
+            DriverFailure::new(FailureClass::SessionLost, format!("the kept session is gone: {why}"))
+        };
+        match timeout(limit, self.handle.send_ping()).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(lost(error.to_string())),
+            Err(_) => Err(lost(format!("no answer within ssh.probe_ms = {}", limit.as_millis()))),
+        }
+    }
+
+    async fn read_port(&mut self, port: &PortName) -> Result<PortConfig, DriverFailure> {
+        let platforms = self.platforms();
+        let platform = self.find(&platforms);
+        let mut output = String::new();
+        for line in platform.read_commands(port).map_err(misconfigured)? {
+            let answer = self.command(platform, &line).await?;
+            if let Some((refusal, class)) = platform.output.refusal(&answer) {
+                // Nothing in the line varies but the port, so that is what was refused.
+                let rejected = class == FailureClass::CommandRejected;
+                let class = if rejected { FailureClass::PortUnknown } else { class };
+                return Err(self.refused(&line, &refusal, class));
+            }
+            output.push_str(&answer);
+            output.push('\n');
+        }
+        Ok(platform.port_config(&output))
+    }
+
+    fn render(
+        &self,
+        intent: Intent,
+        port: &PortName,
+        want: &PortConfig,
+        before: &PortConfig,
+    ) -> Result<Vec<String>, DriverFailure> {
+        self.find(&self.platforms).lines(intent, port, want, before).map_err(misconfigured)
+    }
+
+    async fn apply(&mut self, lines: &[String]) -> Result<(), DriverFailure> {
+        let platforms = self.platforms();
+        let platform = self.find(&platforms);
+        match self.wire {
+            Wire::Shell(_) => self.apply_in_shell(platform, lines).await,
+            Wire::Exec => self.send_lines(platform, lines).await,
+        }
+    }
+
+    async fn save(&mut self) -> Result<(), DriverFailure> {
+        let platforms = self.platforms();
+        let platform = self.find(&platforms);
+        let (Some(save), Wire::Shell(dialog)) = (&platform.save, &mut self.wire) else { return Ok(()) };
+        let limit = millis(self.settings.save_ms);
+        let shell = shell_of(platform);
+        let answer =
+            dialog.converse(shell, &save.command, &save.questions, limit, &mut self.transcript).await?;
+        if save.saved_if.is_match(&answer) {
+            return Ok(());
+        }
+        Err(self.refused(&save.command, answer.trim(), FailureClass::SaveFailed))
+    }
+
+    fn take_transcript(&mut self) -> String {
+        self.transcript.take()
+    }
+
+    async fn close(self: Box<Self>) {
+        let limit = millis(self.settings.close_ms);
+        let guard = self.guard.clone();
+        let goodbye = async {
+            let _ = self.handle.disconnect(Disconnect::ByApplication, "", "en").await;
+            drop(self);
+        };
+        // A switch that doesn't take its leave in time has its socket shut.
+        let _ = timeout(limit, goodbye).await;
+        guard.shut_down().await;
+    }
+}

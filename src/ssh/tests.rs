@@ -1,0 +1,359 @@
+//! The driver against simulated switches: real SSH, real dialogs, faults on order.
+
+use super::*;
+use crate::simulator::{Addressing, Fault, Personality, SimulatedFleet, SimulatedSwitch, SwitchPlan};
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::sync::OnceLock;
+use std::time::Instant;
+use switchyard_actors::domain::config::{PortConfig, VlanId};
+use switchyard_actors::domain::ids::{PortName, SwitchId};
+use switchyard_actors::domain::inventory::{Credentials, SecretRef};
+use switchyard_actors::domain::text::MacAddress;
+use switchyard_actors::ports::driver::Intent;
+
+const PASSWORD: &str = "pw-driver-tests-31";
+
+/// A file with the password, for the whole run.
+fn password_file() -> String {
+    static FILE: OnceLock<tempfile::NamedTempFile> = OnceLock::new();
+    let file = FILE.get_or_init(|| {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        std::fs::write(file.path(), PASSWORD).expect("written");
+        file
+    });
+    file.path().display().to_string()
+}
+
+struct Bench {
+    fleet: SimulatedFleet,
+    switch: Switch,
+    driver: Driver,
+    guard: SessionGuard,
+}
+
+impl Bench {
+    async fn new(personality: Personality, change: impl FnOnce(&mut SwitchPlan)) -> Self {
+        let mut plan =
+            SwitchPlan { password: PASSWORD.into(), ..SwitchPlan::new("access-sw-17", personality) };
+        change(&mut plan);
+        let enable_password = plan.enable_password.as_ref().map(|_| SecretRef::File(password_file()));
+        let addressing = Addressing::Ports { address: Ipv4Addr::LOCALHOST, first_port: 0 };
+        let fleet = SimulatedFleet::start(addressing, vec![plan]).await.expect("a switch");
+        let device = &fleet.switches()[0];
+        let platform = match personality {
+            Personality::Ios => "cisco_ios",
+            Personality::Eos => "arista_eos",
+        };
+        let credentials = Credentials {
+            username: "admin".into(),
+            password: Some(SecretRef::File(password_file())),
+            private_key: None,
+            enable_password,
+        };
+        let switch = Switch {
+            id: SwitchId::parse("sw").expect("valid"),
+            host: device.address().ip().to_string(),
+            ssh_port: device.address().port(),
+            platform: platform.into(),
+            credentials,
+            host_key: Some(device.host_key()),
+            host_name: Some("access-sw-17".into()),
+            captive_portal_vlan: VlanId::try_from(999).expect("valid"),
+        };
+        let settings = Settings {
+            connect_ms: 2_000,
+            key_exchange_ms: 2_000,
+            command_ms: 1_000,
+            close_ms: 500,
+            ..Settings::default()
+        };
+        let driver = Driver::new(settings, Platforms::load(None).expect("the built-in platforms"));
+        Self { fleet, switch, driver, guard: SessionGuard::default() }
+    }
+
+    fn device(&self) -> &SimulatedSwitch {
+        &self.fleet.switches()[0]
+    }
+
+    fn port(&self) -> PortName {
+        let name = if self.switch.platform == "cisco_ios" { "GigabitEthernet1/0/7" } else { "Ethernet7" };
+        PortName::parse(name).expect("valid")
+    }
+
+    async fn open(&self) -> Result<Box<dyn SwitchSession>, DriverFailure> {
+        self.driver.open(&self.switch, &self.guard).await
+    }
+
+    async fn opened(&self) -> Box<dyn SwitchSession> {
+        self.open().await.expect("a session")
+    }
+
+    async fn refusal(&self) -> DriverFailure {
+        let failure = self.open().await.err().expect("refused");
+        assert!(!failure.detail.contains(PASSWORD), "{failure}");
+        self.until_closed().await;
+        failure
+    }
+
+    async fn until_closed(&self) {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while self.guard.is_open() {
+            assert!(Instant::now() < deadline, "the socket is still open");
+            tokio::task::yield_now().await;
+        }
+    }
+
+    async fn provision(
+        &self,
+        session: &mut Box<dyn SwitchSession>,
+        want: &PortConfig,
+    ) -> Result<PortConfig, DriverFailure> {
+        let before = session.read_port(&self.port()).await?;
+        let lines = session.render(Intent::Provision, &self.port(), want, &before)?;
+        session.apply(&lines).await?;
+        session.read_port(&self.port()).await
+    }
+}
+
+fn want(mac: Option<&str>) -> PortConfig {
+    PortConfig {
+        enabled: true,
+        access_vlan: VlanId::try_from(142).ok(),
+        down_kbps: Some(100_000),
+        up_kbps: Some(20_000),
+        mac: mac.map(|mac| MacAddress::parse(mac).expect("valid")),
+        extra: BTreeMap::new(),
+    }
+}
+
+const BOTH: [Personality; 2] = [Personality::Ios, Personality::Eos];
+
+#[tokio::test]
+async fn a_port_is_provisioned_read_back_saved_changed_and_brought_back() {
+    for personality in BOTH {
+        let bench = Bench::new(personality, |_| ()).await;
+        let mut session = bench.opened().await;
+        let before = session.read_port(&bench.port()).await.expect("read");
+        for mac in [Some("02:00:00:00:00:01"), Some("02:00:00:00:00:02"), None] {
+            let found = bench.provision(&mut session, &want(mac)).await.expect("provisioned");
+            assert_eq!(want(mac).differences(&found), [], "{personality:?} {mac:?}");
+            let running = bench.device().running(bench.port().as_str()).expect("a port");
+            assert_eq!((running.enabled, running.access_vlan), (true, 142));
+            assert_eq!(running.static_macs.len(), usize::from(mac.is_some()));
+        }
+        session.save().await.expect("saved");
+        let name = bench.port();
+        assert_eq!(bench.device().running(name.as_str()), bench.device().startup(name.as_str()));
+
+        let found =
+            bench.provision(&mut session, &want(Some("02:00:00:00:00:03"))).await.expect("provisioned");
+        let undo = session.render(Intent::Restore, &name, &before, &found).expect("lines");
+        session.apply(&undo).await.expect("undone");
+        assert_eq!(session.read_port(&name).await.expect("read"), before, "{personality:?}");
+        session.probe().await.expect("alive");
+        session.close().await;
+        assert!(!bench.guard.is_open());
+    }
+}
+
+#[tokio::test]
+async fn a_transcript_has_the_dialog_and_no_secret() {
+    let bench = Bench::new(Personality::Ios, |plan| plan.enable_password = Some(PASSWORD.into())).await;
+    let mut session = bench.opened().await;
+    bench.provision(&mut session, &want(None)).await.expect("provisioned");
+    let text = session.take_transcript();
+    assert!(text.contains("switchport access vlan 142") && text.contains("<redacted>"), "{text}");
+    assert!(!text.contains(PASSWORD), "{text}");
+}
+
+#[tokio::test]
+async fn whoever_is_not_who_the_inventory_says_is_refused() {
+    let bench = Bench::new(Personality::Ios, |plan| plan.password = "another".into()).await;
+    assert_eq!(bench.refusal().await.class, FailureClass::AuthenticationRefused);
+
+    let bench = Bench::new(Personality::Ios, |_| ()).await;
+    bench.device().change_host_key();
+    assert_eq!(bench.refusal().await.class, FailureClass::HostKeyChanged);
+
+    let mut bench = Bench::new(Personality::Ios, |_| ()).await;
+    bench.switch.host_key = None;
+    let failure = bench.refusal().await;
+    assert_eq!(failure.class, FailureClass::HostKeyChanged);
+    assert!(failure.detail.contains("ssh-ed25519"), "says what to pin: {failure}");
+
+    let mut bench = Bench::new(Personality::Eos, |_| ()).await;
+    bench.switch.host_name = Some("another-switch".into());
+    assert_eq!(bench.refusal().await.class, FailureClass::WrongDevice);
+}
+
+#[tokio::test]
+async fn a_known_hosts_file_vouches_for_a_key() {
+    let mut bench = Bench::new(Personality::Ios, |_| ()).await;
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    let key = bench.switch.host_key.take().expect("pinned");
+    let line = format!("[{}]:{} {key}\n", bench.switch.host, bench.switch.ssh_port);
+    std::fs::write(file.path(), line).expect("written");
+    bench.driver.settings.known_hosts = Some(file.path().into());
+    bench.opened().await.close().await;
+    bench.device().change_host_key();
+    let failure = bench.refusal().await;
+    assert_eq!(failure.class, FailureClass::HostKeyChanged);
+}
+
+#[tokio::test]
+async fn each_way_not_to_get_a_session_has_its_class() {
+    let bench = Bench::new(Personality::Ios, |plan| plan.vty_lines = 1).await;
+    let holder = bench.opened().await;
+    let other = SessionGuard::default();
+    let full = bench.driver.open(&bench.switch, &other).await.err().expect("no line is free");
+    assert_eq!(full.class, FailureClass::NoFreeVty, "{full}");
+    // A second session under the same guard isn't even dialled through.
+    assert_eq!(bench.open().await.err().expect("held").class, FailureClass::SessionLost);
+    holder.close().await;
+
+    bench.device().order(Fault::SilentBanner { times: 1 });
+    assert_eq!(bench.refusal().await.class, FailureClass::NoFreeVty);
+    bench.device().offer_only_old_algorithms();
+    let failure = bench.refusal().await;
+    assert_eq!(failure.class, FailureClass::KeyExchangeFailed);
+    assert!(failure.detail.contains("diffie-hellman-group14-sha1"), "names both sides: {failure}");
+
+    let mut bench = Bench::new(Personality::Ios, |_| ()).await;
+    bench.switch.credentials.password = Some(SecretRef::Env("SWITCHYARD_NO_SUCH_VARIABLE".into()));
+    let failure = bench.refusal().await;
+    assert_eq!(failure.class, FailureClass::Misconfigured);
+    assert!(failure.detail.contains("env:SWITCHYARD_NO_SUCH_VARIABLE"), "{failure}");
+    bench.switch.credentials.password = Some(SecretRef::File(password_file()));
+    bench.switch.ssh_port = free_port();
+    assert_eq!(bench.refusal().await.class, FailureClass::Unreachable);
+}
+
+fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("its address").port()
+}
+
+#[tokio::test]
+async fn fifty_key_exchanges_that_never_end_leave_no_socket_behind() {
+    let mut bench = Bench::new(Personality::Ios, |_| ()).await;
+    bench.driver.settings.key_exchange_ms = 20;
+    bench.device().order(Fault::SilentBanner { times: 50 });
+    for _ in 0..50 {
+        bench.refusal().await;
+    }
+    assert!(!bench.guard.is_open());
+}
+
+#[tokio::test]
+async fn each_way_to_lose_a_dialog_has_its_class() {
+    let pattern = || "vlan 142".to_owned();
+    let refused = "% Invalid input detected at '^' marker.".to_owned();
+    let faults = [
+        (Fault::DropAfterCommand { pattern: pattern(), times: 1 }, FailureClass::SessionLost),
+        (Fault::DropBeforeCommand { pattern: pattern(), times: 1 }, FailureClass::SessionLost),
+        (Fault::Stall { pattern: pattern(), duration: None, times: 1 }, FailureClass::PromptNotSeen),
+        (Fault::Reject { pattern: pattern(), text: refused, times: 1 }, FailureClass::CommandRejected),
+        (Fault::LockConfiguration { times: 1 }, FailureClass::ConfigurationLocked),
+    ];
+    for personality in BOTH {
+        for (fault, class) in &faults {
+            let bench = Bench::new(personality, |_| ()).await;
+            bench.device().order(fault.clone());
+            let mut session = bench.opened().await;
+            let failure = bench.provision(&mut session, &want(None)).await.expect_err("as ordered");
+            assert_eq!(failure.class, *class, "{personality:?} {fault:?}: {failure}");
+            if class.leaves_session_usable() {
+                let found =
+                    bench.provision(&mut session, &want(None)).await.expect("goes on in the same session");
+                assert_eq!(want(None).differences(&found), []);
+            }
+            session.close().await;
+            assert!(!bench.guard.is_open());
+        }
+    }
+}
+
+#[tokio::test]
+async fn log_lines_and_garbage_between_the_lines_are_read_past() {
+    for personality in BOTH {
+        let bench = Bench::new(personality, |_| ()).await;
+        let mut session = bench.opened().await;
+        let line =
+            "%LINEPROTO-5-UPDOWN: Line protocol on Interface GigabitEthernet1/0/9, changed state to up"
+                .to_owned();
+        bench.device().order(Fault::Syslog { pattern: "vlan 142".into(), line, times: 1 });
+        bench.device().order(Fault::Garble { pattern: "no shutdown".into(), times: 1 });
+        let found = bench.provision(&mut session, &want(None)).await.expect("provisioned");
+        assert_eq!(want(None).differences(&found), []);
+    }
+}
+
+#[tokio::test]
+async fn what_was_swallowed_shows_in_the_read_back_and_a_save_that_fails_says_so() {
+    for personality in BOTH {
+        let bench = Bench::new(personality, |_| ()).await;
+        let mut session = bench.opened().await;
+        bench.device().order(Fault::SilentAccept { pattern: "access vlan 142".into(), times: 1 });
+        let found = bench.provision(&mut session, &want(None)).await.expect("no answer said no");
+        assert_ne!(want(None).differences(&found), []);
+        bench
+            .device()
+            .order(Fault::FailSave { text: "%Error opening nvram:/startup-config".into(), times: 1 });
+        let failure = session.save().await.expect_err("as ordered");
+        assert_eq!(failure.class, FailureClass::SaveFailed, "{failure}");
+        session.save().await.expect("the next one works");
+    }
+}
+
+#[tokio::test]
+async fn a_port_that_the_switch_does_not_have_is_told_apart() {
+    for (personality, name) in
+        [(Personality::Ios, "GigabitEthernet9/9/99"), (Personality::Eos, "Ethernet999")]
+    {
+        let bench = Bench::new(personality, |_| ()).await;
+        let mut session = bench.opened().await;
+        let failure =
+            session.read_port(&PortName::parse(name).expect("valid")).await.expect_err("no such port");
+        assert_eq!(failure.class, FailureClass::PortUnknown, "{personality:?}: {failure}");
+        session.read_port(&bench.port()).await.expect("the session still serves");
+    }
+}
+
+#[test]
+fn a_provisioned_ios_port_is_these_lines() {
+    let platforms = Platforms::load(None).expect("the built-in platforms");
+    let platform = platforms.get("cisco_ios").expect("built in");
+    let port = PortName::parse("GigabitEthernet1/0/7").expect("valid");
+    let before = PortConfig { mac: MacAddress::parse("02:00:00:00:00:09").ok(), ..want(None) };
+    let mut before = PortConfig { access_vlan: None, ..before };
+    before.extra.insert("policy_in".into(), "GOLD".into());
+    let lines =
+        platform.lines(Intent::Provision, &port, &want(Some("02:00:00:00:00:01")), &before).expect("lines");
+    let expected = "policy-map SY-100000K\nclass class-default\npolice 100000000\nexit\nexit\n\
+        policy-map SY-20000K\nclass class-default\npolice 20000000\nexit\nexit\n\
+        interface GigabitEthernet1/0/7\nswitchport mode access\nswitchport access vlan 142\n\
+        no service-policy input GOLD\nservice-policy input SY-20000K\nservice-policy output SY-100000K\n\
+        no switchport port-security\nno switchport port-security mac-address 0200.0000.0009\n\
+        switchport port-security maximum 1\nswitchport port-security violation restrict\n\
+        switchport port-security mac-address 0200.0000.0001\nswitchport port-security\nno shutdown";
+    assert_eq!(lines.join("\n"), expected);
+}
+
+#[test]
+fn a_faulty_platform_file_is_named_with_its_key() {
+    let text = include_str!("../../config/platforms/cisco_ios.toml");
+    let cases = [
+        (text.replace("disabled_if", "disabled_iff"), "TOML"),
+        (text.replace(r"vlan (\d+)\s*$'", r"vlan \d+'"), "read.access_vlan"),
+        (text.replace("{{ want.access_vlan }}", "{{ want.acess_vlan }}"), "provision.lines"),
+        (text.replace("{% endif %}", ""), "provision.lines"),
+        (text.replace("saved_if = '\\[OK\\]'", "saved_if = '[OK'"), "save.saved_if"),
+        (text.replace("transport = \"shell\"", "transport = \"exec\""), "transport"),
+    ];
+    for (faulty, key) in cases {
+        assert_ne!(faulty, text, "{key}: the case changes something");
+        let error = Platform::parse("my_ios.toml", &faulty).expect_err(key).to_string();
+        assert!(error.starts_with(&format!("my_ios.toml: {key}")), "{key}: {error}");
+    }
+}

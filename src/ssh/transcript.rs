@@ -1,0 +1,82 @@
+//! What was said on a session: bounded, and without the secrets that the session knows.
+
+use switchyard_actors::domain::text::Secret;
+
+/// Put in the place of a secret.
+const REDACTED: &str = "<redacted>";
+
+/// The transcript of one session.
+#[derive(Debug)]
+pub struct Transcript {
+    text: String,
+    limit_bytes: usize,
+    secrets: Vec<Secret>,
+}
+
+impl Transcript {
+    /// An empty one, which keeps the last `limit_bytes`, and none of `secrets`.
+    #[must_use]
+    pub fn new(limit_bytes: usize, secrets: Vec<Secret>) -> Self {
+        Self { text: String::new(), limit_bytes, secrets }
+    }
+
+    /// A line of ours.
+    pub fn sent(&mut self, line: &str) {
+        self.add("> ", line);
+    }
+
+    /// Something that only the other side may see.
+    pub fn sent_secret(&mut self) {
+        self.add("> ", REDACTED);
+    }
+
+    /// Lines of the switch.
+    pub fn received(&mut self, text: &str) {
+        text.lines().filter(|line| !line.trim().is_empty()).for_each(|line| self.add("  ", line));
+    }
+
+    /// A remark of the driver.
+    pub fn remark(&mut self, text: &str) {
+        self.add("# ", text);
+    }
+
+    fn add(&mut self, mark: &str, line: &str) {
+        let line = self.redact(line);
+        self.text.push_str(mark);
+        self.text.push_str(line.trim_end());
+        self.text.push('\n');
+        let over = self.text.len().saturating_sub(self.limit_bytes);
+        if over > 0 {
+            let end = (over..=self.text.len()).find(|at| self.text.is_char_boundary(*at));
+            self.text.drain(..end.unwrap_or(0));
+        }
+    }
+
+    /// The text without any secret.
+    #[must_use]
+    pub fn redact(&self, text: &str) -> String {
+        let known = self.secrets.iter().map(Secret::reveal).filter(|secret| !secret.is_empty());
+        known.fold(text.to_owned(), |text, secret| text.replace(secret, REDACTED))
+    }
+
+    /// What was said since the last call.
+    pub fn take(&mut self) -> String {
+        std::mem::take(&mut self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_redacted_wherever_it_stands_and_the_oldest_goes_first() {
+        let mut transcript = Transcript::new(60, vec![Secret::new("hunter2")]);
+        transcript.sent("enable hunter2");
+        transcript.received("you typed hunter2\n\n");
+        assert_eq!(transcript.take(), "> enable <redacted>\n  you typed <redacted>\n");
+        (0..100).for_each(|n| transcript.sent(&format!("line {n}")));
+        let text = transcript.take();
+        assert!(text.len() <= 60 && text.ends_with("> line 99\n"), "{text}");
+    }
+}

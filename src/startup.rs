@@ -1,0 +1,177 @@
+//! Starting and stopping the service: the one place, beside the demo, that names siblings and puts them together.
+//!
+//! What `serve` starts is what tests start. The order matters: the store is opened first (a second service fails here), the
+//! inventory is applied, the graph finds what was left open, and only then does the edge listen. Stopping goes the other
+//! way round.
+
+use crate::config::Config;
+use crate::control::{Actions, Answer, ControlSocket, Question};
+use crate::http::{self, LocalRateLimiter};
+use crate::inventory::{ApplyError, Faults};
+use crate::machine::{SystemClock, SystemEntropy};
+use crate::operations::{self, apply_inventory, describe};
+use crate::ssh::{Driver, Platforms};
+use crate::store::embedded::EmbeddedStore;
+use crate::webhook::SenderFactory;
+use actix_web::dev::ServerHandle;
+use anyhow::Context as _;
+use async_trait::async_trait;
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+use switchyard_actors::domain::ids::{JobId, SwitchId};
+use switchyard_actors::domain::record::{Key, Record};
+use switchyard_actors::graph::Graph;
+use switchyard_actors::outside::Outside;
+use switchyard_actors::ports::store::Store;
+use switchyard_actors::ports::webhook::WebhookSender;
+use tokio::task::JoinHandle;
+
+/// The running service.
+pub struct Application {
+    address: SocketAddr,
+    store: Arc<EmbeddedStore>,
+    graph: Graph,
+    control: ControlSocket,
+    edge: ServerHandle,
+    edge_task: JoinHandle<std::io::Result<()>>,
+    patience: Duration,
+}
+
+impl Application {
+    /// Opens the store and starts everything.
+    ///
+    /// # Errors
+    /// With what is wrong, and where.
+    pub async fn build(config: Config, inventory: Option<&Path>) -> anyhow::Result<Self> {
+        let store = open_store(&config)?;
+        Self::build_on(config, inventory, store).await
+    }
+
+    /// Starts everything on a store that is open.
+    ///
+    /// # Errors
+    /// With what is wrong, and where.
+    pub async fn build_on(
+        config: Config,
+        inventory: Option<&Path>,
+        store: Arc<EmbeddedStore>,
+    ) -> anyhow::Result<Self> {
+        let platforms = Platforms::load(config.ssh.platforms.as_deref())?;
+        if let Some(path) = inventory {
+            let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+            let applied = apply_inventory(&*store, &platforms, &path.display().to_string(), &text).await?;
+            for line in describe(&applied) {
+                tracing::info!(line, "inventory");
+            }
+        }
+        let driver = Driver::new(config.ssh.clone(), platforms);
+        let clock = Arc::new(SystemClock);
+        let outside = Outside::new(
+            Arc::clone(&store) as Arc<dyn Store>,
+            Arc::new(driver),
+            Arc::clone(&clock) as _,
+            Arc::new(SystemEntropy),
+            config.graph(),
+        );
+        let senders = SenderFactory::new(config.webhook.clone());
+        let graph =
+            Graph::start(Arc::new(outside), move || Rc::new(senders.sender()) as Rc<dyn WebhookSender>);
+        let actions = Operator {
+            store: Arc::clone(&store),
+            platforms: Platforms::load(config.ssh.platforms.as_deref())?,
+            graph: graph.operator(),
+        };
+        let control = ControlSocket::listen(&config.store.path, Arc::new(actions)).await?;
+        let listener = TcpListener::bind(config.http.listen)
+            .with_context(|| format!("http.listen = {}", config.http.listen))?;
+        let limiter = Arc::new(LocalRateLimiter::new(config.http.rate_limit.clone(), clock));
+        let (server, address) = http::serve(config.http.clone(), graph.provisioning(), limiter, listener)?;
+        let edge = server.handle();
+        let edge_task = actix_rt::spawn(server);
+        tracing::info!(%address, "listening");
+        let patience = Duration::from_millis(config.stop.patience_ms);
+        Ok(Self { address, store, graph, control, edge, edge_task, patience })
+    }
+
+    /// Where the edge listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The store, to be looked at.
+    #[must_use]
+    pub fn store(&self) -> Arc<EmbeddedStore> {
+        Arc::clone(&self.store)
+    }
+
+    /// What was said to the switch for a job.
+    pub async fn transcript(&self, switch: &str, job: &str) -> Option<String> {
+        let key = Key::Transcript(SwitchId::parse(switch).ok()?, JobId(job.parse().ok()?));
+        match self.store.read(&[key]).await.ok()?.pop()??.record {
+            Record::Transcript(transcript) => Some(transcript.text),
+            _ => None,
+        }
+    }
+
+    /// Stops taking requests, lets what is at work come to a safe point, and closes the store.
+    pub async fn stop(self) {
+        self.edge.stop(true).await;
+        if let Ok(Err(error)) = self.edge_task.await {
+            tracing::warn!(%error, "the edge ended badly");
+        }
+        self.graph.stop(self.patience).await;
+        self.control.close().await;
+        tracing::info!("stopped");
+    }
+}
+
+/// Opens the store that the configuration names.
+///
+/// # Errors
+/// When it can't be opened, or another service has it.
+pub fn open_store(config: &Config) -> anyhow::Result<Arc<EmbeddedStore>> {
+    Ok(Arc::new(EmbeddedStore::open(&config.store.path, config.store.embedded.clone())?))
+}
+
+/// Answers the command line, on the store that the service has open.
+struct Operator {
+    store: Arc<EmbeddedStore>,
+    platforms: Platforms,
+    graph: switchyard_actors::graph::Operator,
+}
+
+impl Operator {
+    async fn act(&self, question: Question) -> anyhow::Result<Vec<String>> {
+        match question {
+            Question::ApplyInventory { file, text } => {
+                let applied = apply_inventory(&*self.store, &self.platforms, &file, &text).await?;
+                Ok(describe(&applied))
+            }
+            Question::ListSwitches => operations::list_switches(&*self.store).await,
+            Question::DeadLetters => operations::dead_letters(&*self.store).await,
+            Question::Release { switch } => {
+                let id = operations::find_switch(&*self.store, &switch).await?;
+                self.graph.release(&id);
+                Ok(vec![format!("{id} is released; its queue goes on")])
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Actions for Operator {
+    async fn answer(&self, question: Question) -> Answer {
+        match self.act(question).await {
+            Ok(lines) => Answer::Done { lines },
+            Err(error) => {
+                let faulty =
+                    matches!(error.downcast_ref(), Some(ApplyError::Faulty(_))) || error.is::<Faults>();
+                Answer::Refused { why: format!("{error:#}"), faulty_input: faulty }
+            }
+        }
+    }
+}

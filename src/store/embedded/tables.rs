@@ -1,0 +1,114 @@
+//! The file's layout: its tables, and how a record is written into one. Changing either is a new [`SCHEMA`].
+//!
+//! | table | key | value |
+//! |---|---|---|
+//! | meta | name | number |
+//! | records | key | version (16 bytes), then the record in its envelope, as JSON |
+//! | members | (index, score, member) | – |
+//! | scores | (index, member) | score |
+//! | leases | tag | last epoch taken |
+//! | sequences | partner | last number given |
+//! | applied | commit id | its place |
+//! | `applied_order` | place | commit id |
+
+use redb::{StorageError, Table, TableDefinition, TableError, WriteTransaction};
+use serde::{Deserialize, Serialize};
+use switchyard_actors::domain::ids::CommitId;
+use switchyard_actors::domain::record::{Key, Record};
+use switchyard_actors::ports::store::Stored;
+use uuid::Uuid;
+
+/// Of the file's layout.
+pub const SCHEMA: u64 = 1;
+/// Of a record's JSON.
+const RECORD_SCHEMA: u32 = 1;
+const VERSION_BYTES: usize = 16;
+
+/// The name of [`SCHEMA`] among [`META`].
+pub const META_SCHEMA: &str = "schema";
+pub const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
+pub const RECORDS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("records");
+pub const MEMBERS: TableDefinition<'_, (&str, u64, &str), ()> = TableDefinition::new("members");
+const SCORES: TableDefinition<'_, (&str, &str), u64> = TableDefinition::new("scores");
+const LEASES: TableDefinition<'_, &str, u64> = TableDefinition::new("leases");
+const SEQUENCES: TableDefinition<'_, &str, u64> = TableDefinition::new("sequences");
+const APPLIED: TableDefinition<'_, u128, u64> = TableDefinition::new("applied");
+const APPLIED_ORDER: TableDefinition<'_, u64, u128> = TableDefinition::new("applied_order");
+
+/// The tables of one write transaction.
+pub struct Tables<'t> {
+    pub records: Table<'t, &'static str, &'static [u8]>,
+    pub members: Table<'t, (&'static str, u64, &'static str), ()>,
+    pub scores: Table<'t, (&'static str, &'static str), u64>,
+    pub leases: Table<'t, &'static str, u64>,
+    pub sequences: Table<'t, &'static str, u64>,
+    pub applied: Table<'t, u128, u64>,
+    pub applied_order: Table<'t, u64, u128>,
+}
+
+impl<'t> Tables<'t> {
+    /// Opens them; a table that isn't there is made.
+    pub fn open(transaction: &'t WriteTransaction) -> Result<Self, TableError> {
+        Ok(Self {
+            records: transaction.open_table(RECORDS)?,
+            members: transaction.open_table(MEMBERS)?,
+            scores: transaction.open_table(SCORES)?,
+            leases: transaction.open_table(LEASES)?,
+            sequences: transaction.open_table(SEQUENCES)?,
+            applied: transaction.open_table(APPLIED)?,
+            applied_order: transaction.open_table(APPLIED_ORDER)?,
+        })
+    }
+
+    /// The version of the record under a key, if there is one.
+    pub fn version(&self, key: &str) -> Result<Option<CommitId>, StorageError> {
+        use redb::ReadableTable;
+        let Some(value) = self.records.get(key)? else { return Ok(None) };
+        let corrupted = || StorageError::Corrupted(format!("the record {key} has no version"));
+        split(value.value()).map(|(version, _)| Some(version)).ok_or_else(corrupted)
+    }
+}
+
+#[derive(Serialize)]
+struct Envelope<'r> {
+    schema: u32,
+    record: &'r Record,
+}
+
+#[derive(Deserialize)]
+struct EnvelopeHead {
+    schema: u32,
+}
+
+#[derive(Deserialize)]
+struct OpenedEnvelope {
+    record: Record,
+}
+
+/// The value of a record.
+pub fn encode(version: CommitId, record: &Record) -> Vec<u8> {
+    let mut value = version.0.as_bytes().to_vec();
+    serde_json::to_writer(&mut value, &Envelope { schema: RECORD_SCHEMA, record })
+        .expect("records hold texts, numbers and maps by text, which are always JSON");
+    value
+}
+
+/// Reads what [`encode`] wrote. The error says what is wrong without a word of the record, which may hold a secret.
+pub fn decode(key: &Key, value: &[u8]) -> Result<Stored, String> {
+    let (version, json) = split(value).ok_or_else(|| format!("the record {key} is too short"))?;
+    let unreadable = |error: serde_json::Error| {
+        let (what, column) = (error.classify(), error.column());
+        format!("the record {key} is not what it should be: {what:?} error at byte {column}")
+    };
+    let head: EnvelopeHead = serde_json::from_slice(json).map_err(unreadable)?;
+    if head.schema != RECORD_SCHEMA {
+        return Err(format!("the record {key} has schema {}; {RECORD_SCHEMA} is supported", head.schema));
+    }
+    let opened: OpenedEnvelope = serde_json::from_slice(json).map_err(unreadable)?;
+    Ok(Stored { version, record: opened.record })
+}
+
+fn split(value: &[u8]) -> Option<(CommitId, &[u8])> {
+    let (version, json) = value.split_first_chunk::<VERSION_BYTES>()?;
+    Some((CommitId(Uuid::from_bytes(*version)), json))
+}

@@ -1,0 +1,11 @@
+//! The service as a whole: real HTTP in, a real store, real SSH to simulated or real switches, real webhooks out.
+
+mod bad_input;
+mod checkout;
+mod harness;
+mod kill;
+mod load;
+mod power_cut;
+mod real_switch;
+mod records;
+mod secrets;

@@ -1,0 +1,52 @@
+//! Ends what a lab started: every process in its namespaces, by its id, then the namespaces, and with them their cables.
+//! Never touches what is outside of them.
+
+use super::lab::run;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+/// Long enough for a daemon to end by itself.
+const GRACE: Duration = Duration::from_secs(3);
+
+pub struct Cleanup {
+    namespaces: [String; 4],
+    /// The only interface outside of the namespaces.
+    cable: String,
+}
+
+impl Cleanup {
+    pub fn of(namespaces: [String; 4], cable: String) -> Self {
+        Self { namespaces, cable }
+    }
+
+    fn processes(&self) -> Vec<String> {
+        let pids = |namespace: &String| {
+            let output = run(Command::new("ip").args(["netns", "pids", namespace]));
+            String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect::<Vec<_>>()
+        };
+        self.namespaces.iter().flat_map(pids).collect()
+    }
+
+    /// `kill` is asked of the shell: a small Debian has no program of that name.
+    fn signal(&self, name: &str) {
+        for pid in self.processes() {
+            run(Command::new("sh").args(["-c", "kill -s \"$1\" \"$2\"", "sh", name, &pid]));
+        }
+    }
+}
+
+impl Drop for Cleanup {
+    fn drop(&mut self) {
+        self.signal("TERM");
+        let deadline = Instant::now() + GRACE;
+        while !self.processes().is_empty() && Instant::now() < deadline {
+            std::thread::yield_now();
+        }
+        self.signal("KILL");
+        // A namespace's own end is slow, and happens after `del` has returned.
+        run(Command::new("ip").args(["link", "del", &self.cable]));
+        for namespace in &self.namespaces {
+            run(Command::new("ip").args(["netns", "del", namespace]));
+        }
+    }
+}
