@@ -1,6 +1,6 @@
 //! What every actor of the graph is given: the outside, behind its traits, and the limits.
 
-use crate::domain::ids::{CommitId, PartnerId, SwitchId};
+use crate::domain::ids::{CommitId, InstanceId, PartnerId, SwitchId};
 use crate::domain::record::Tag;
 use crate::ports::driver::SwitchDriver;
 use crate::ports::guard::SessionGuard;
@@ -22,6 +22,8 @@ pub trait Wakes: Send + Sync + 'static {
 
 /// The outside and the limits; shared by all actors.
 pub struct Outside {
+    /// This process.
+    pub instance: InstanceId,
     /// Where everything is.
     pub store: Arc<dyn Store>,
     /// Opens sessions.
@@ -47,8 +49,9 @@ impl Outside {
         entropy: Arc<dyn Entropy>,
         settings: GraphSettings,
     ) -> Self {
+        let instance = InstanceId(entropy.uuid());
         let opening = Semaphore::new(settings.supervision.max_opening);
-        Self { store, driver, clock, entropy, settings, opening, guards: Mutex::default() }
+        Self { instance, store, driver, clock, entropy, settings, opening, guards: Mutex::default() }
     }
 
     /// The one guard of a switch's socket. It outlives every supervisor of that switch, and every fleet.

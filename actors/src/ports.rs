@@ -2,6 +2,7 @@
 
 pub mod driver;
 pub mod guard;
+pub mod hints;
 pub mod store;
 pub mod webhook;
 

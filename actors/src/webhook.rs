@@ -8,7 +8,7 @@ mod deliver;
 use crate::domain::ids::{EventId, LeaseEpoch, PartnerId};
 use crate::domain::record::{Index, Tag};
 use crate::outside::Outside;
-use crate::ports::store::{Member, StoreUnavailable};
+use crate::ports::store::{Claimed, Member, StoreUnavailable};
 use crate::ports::webhook::WebhookSender;
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, SpawnHandle, WrapFuture};
 use deliver::Ended;
@@ -145,7 +145,13 @@ async fn due(
 ) -> Result<(LeaseEpoch, Vec<Member>), StoreUnavailable> {
     let lease = match lease {
         Some(lease) => lease,
-        None => outside.store.take_lease(&Tag::Partner(partner)).await?,
+        None => {
+            let tag = Tag::Partner(partner);
+            match outside.store.claim_lease(&tag, outside.instance, None).await? {
+                Claimed::Taken(lease) => lease,
+                Claimed::Held { by } => return Err(StoreUnavailable(format!("{tag} is held by {by}"))),
+            }
+        }
     };
     Ok((lease, outside.store.members(&Index::Due(partner), limit).await?))
 }

@@ -37,6 +37,8 @@ uuid_id! {
     ClaimId,
     /// One commit. It is also the version of every record that the commit wrote.
     CommitId,
+    /// One running process of the service; a new one with each start.
+    InstanceId,
 }
 
 /// Which holder of a switch is writing: grows by one with each new supervisor of that switch, and fences every commit.

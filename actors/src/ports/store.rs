@@ -5,7 +5,7 @@
 //! *denied* for one that it can't tell.
 
 use crate::domain::event::Event;
-use crate::domain::ids::{CommitId, LeaseEpoch, PartnerId, SwitchId};
+use crate::domain::ids::{CommitId, InstanceId, LeaseEpoch, PartnerId, SwitchId};
 use crate::domain::record::{Index, Key, Record, Tag};
 use async_trait::async_trait;
 
@@ -138,6 +138,27 @@ pub struct Member {
     pub score: u64,
 }
 
+/// What came of claiming a lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Claimed {
+    /// It is the claimant's, under this epoch.
+    Taken(LeaseEpoch),
+    /// Somebody else has it, and nothing has changed.
+    Held {
+        /// This one.
+        by: InstanceId,
+    },
+}
+
+/// How often an instance has said that it lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Heartbeat {
+    /// Which.
+    pub instance: InstanceId,
+    /// So often. It says nothing of when: whoever watches has a clock of its own.
+    pub count: u64,
+}
+
 /// Where everything that was accepted is.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
@@ -173,11 +194,42 @@ pub trait Store: Send + Sync + 'static {
     /// [`StoreUnavailable`].
     async fn partners_with_due(&self) -> Result<Vec<PartnerId>, StoreUnavailable>;
 
-    /// Takes the tag's next lease: from now on every commit under an earlier one is fenced.
+    /// Claims the tag's lease. It is taken, under the next epoch, when nobody holds it, or the claimant itself does, or
+    /// its holder is `displaced`: from then on every commit under an earlier epoch is fenced. Otherwise it is
+    /// held, and nothing changes. An engine that only one process can open has no other living holder, and
+    /// always takes.
     ///
     /// # Errors
     /// [`StoreUnavailable`].
-    async fn take_lease(&self, tag: &Tag) -> Result<LeaseEpoch, StoreUnavailable>;
+    async fn claim_lease(
+        &self,
+        tag: &Tag,
+        claimant: InstanceId,
+        displaced: Option<InstanceId>,
+    ) -> Result<Claimed, StoreUnavailable>;
+
+    /// Gives a lease back: nobody holds it afterwards, if `epoch` is still the last that was taken; else nothing changes.
+    /// The epoch never goes back, and commits under the one that was given back are fenced only when a later one is
+    /// taken.
+    ///
+    /// # Errors
+    /// [`StoreUnavailable`].
+    async fn release_lease(&self, tag: &Tag, epoch: LeaseEpoch) -> Result<(), StoreUnavailable>;
+
+    /// Adds one to the instance's counter, which begins at 0, and answers the counters of all instances in the census.
+    ///
+    /// # Errors
+    /// [`StoreUnavailable`].
+    async fn beat(&self, instance: InstanceId) -> Result<Vec<Heartbeat>, StoreUnavailable>;
+
+    /// Takes an instance out of the census: it stops, or it has been dead for long. Its leases stay as they are.
+    ///
+    /// # Errors
+    /// [`StoreUnavailable`].
+    async fn leave(&self, instance: InstanceId) -> Result<(), StoreUnavailable>;
+
+    /// Whether other processes may use the same store at the same time.
+    fn is_shared(&self) -> bool;
 
     /// Whether it answers.
     ///

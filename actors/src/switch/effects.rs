@@ -10,7 +10,7 @@ use crate::domain::record::{Key, Record, SwitchStatus, Tag};
 use crate::domain::session::{SessionEvent, SessionState, Visit, VisitOutcome};
 use crate::fail_points::{FailPoint, reach};
 use crate::outside::Outside;
-use crate::ports::store::{StoreUnavailable, Stored};
+use crate::ports::store::{Claimed, StoreUnavailable, Stored};
 use actix::Context;
 use std::sync::Arc;
 
@@ -28,7 +28,11 @@ pub async fn take_up(
         Some(Record::SwitchStatus(SwitchStatus { quarantined, .. })) => quarantined,
         _ => None,
     };
-    let lease = outside.store.take_lease(&Tag::Switch(id.clone())).await?;
+    let tag = Tag::Switch(id.clone());
+    let lease = match outside.store.claim_lease(&tag, outside.instance, None).await? {
+        Claimed::Taken(lease) => lease,
+        Claimed::Held { by } => return Err(StoreUnavailable(format!("{tag} is held by {by}"))),
+    };
     Ok(Some((Duty { switch, lease }, quarantined)))
 }
 

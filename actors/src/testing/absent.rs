@@ -1,8 +1,8 @@
 //! A store that never answers, for what stands before it.
 
-use crate::domain::ids::{LeaseEpoch, PartnerId, SwitchId};
+use crate::domain::ids::{InstanceId, LeaseEpoch, PartnerId, SwitchId};
 use crate::domain::record::{Index, Key, Tag};
-use crate::ports::store::{Commit, CommitError, Member, Store, StoreUnavailable, Stored};
+use crate::ports::store::{Claimed, Commit, CommitError, Heartbeat, Member, Store, StoreUnavailable, Stored};
 use async_trait::async_trait;
 
 /// The store.
@@ -34,8 +34,29 @@ impl Store for AbsentStore {
         away()
     }
 
-    async fn take_lease(&self, _: &Tag) -> Result<LeaseEpoch, StoreUnavailable> {
+    async fn claim_lease(
+        &self,
+        _: &Tag,
+        _: InstanceId,
+        _: Option<InstanceId>,
+    ) -> Result<Claimed, StoreUnavailable> {
         away()
+    }
+
+    async fn release_lease(&self, _: &Tag, _: LeaseEpoch) -> Result<(), StoreUnavailable> {
+        away()
+    }
+
+    async fn beat(&self, _: InstanceId) -> Result<Vec<Heartbeat>, StoreUnavailable> {
+        away()
+    }
+
+    async fn leave(&self, _: InstanceId) -> Result<(), StoreUnavailable> {
+        away()
+    }
+
+    fn is_shared(&self) -> bool {
+        false
     }
 
     async fn ping(&self) -> Result<(), StoreUnavailable> {

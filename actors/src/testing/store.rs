@@ -1,18 +1,28 @@
 //! The recording store: the trait's meaning in the fewest lines, in memory, with every commit remembered.
 
 use crate::domain::delivery::DeliveryRecord;
-use crate::domain::ids::{CommitId, LeaseEpoch, PartnerId, SwitchId};
+use crate::domain::ids::{CommitId, InstanceId, LeaseEpoch, PartnerId, SwitchId};
 use crate::domain::record::{Index, Key, Record, Tag};
-use crate::ports::store::{Commit, CommitError, Denial, Member, Store, StoreUnavailable, Stored, Write};
+use crate::ports::store::{
+    Claimed, Commit, CommitError, Denial, Heartbeat, Member, Store, StoreUnavailable, Stored, Write,
+};
 use async_trait::async_trait;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+#[derive(Default, Clone)]
+struct Lease {
+    epoch: u64,
+    holder: Option<InstanceId>,
+}
 
 #[derive(Default, Clone)]
 struct State {
     records: BTreeMap<Key, Stored>,
     indexes: BTreeMap<Index, BTreeMap<String, u64>>,
-    leases: HashMap<Tag, LeaseEpoch>,
+    leases: HashMap<Tag, Lease>,
+    census: BTreeMap<InstanceId, u64>,
     sequences: HashMap<PartnerId, u64>,
     applied: HashSet<CommitId>,
 }
@@ -30,6 +40,7 @@ pub struct RecordingStore {
     state: Mutex<State>,
     log: Mutex<Vec<Commit>>,
     faults: Mutex<VecDeque<Fault>>,
+    shared: AtomicBool,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -37,6 +48,12 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl RecordingStore {
+    /// One that several graphs may use at once.
+    #[must_use]
+    pub fn shared() -> Self {
+        Self { shared: AtomicBool::new(true), ..Self::default() }
+    }
+
     /// Puts a record without a commit, as an inventory would.
     pub fn seed(&self, key: Key, record: Record) {
         let version = CommitId(uuid::Uuid::new_v4());
@@ -88,10 +105,10 @@ impl RecordingStore {
 
 impl State {
     fn apply(&mut self, commit: &Commit) -> Result<(), Denial> {
-        if let (Some(lease), Some(current)) = (commit.lease, self.leases.get(&commit.tag))
-            && *current > lease
+        if let (Some(lease), Some(last)) = (commit.lease, self.leases.get(&commit.tag))
+            && last.epoch > lease.0
         {
-            return Err(Denial::Fenced { current: *current });
+            return Err(Denial::Fenced { current: LeaseEpoch(last.epoch) });
         }
         for expected in &commit.expect {
             if self.records.get(&expected.key).map(|stored| stored.version) != expected.version {
@@ -103,6 +120,9 @@ impl State {
             self.write(commit.id, write.clone());
         }
         for event in &commit.events {
+            if self.records.contains_key(&Key::Delivery(event.partner, event.id)) {
+                continue;
+            }
             let sequence = self.sequences.entry(event.partner).or_default();
             *sequence += 1;
             let record = Record::Delivery(DeliveryRecord::new(event.clone(), *sequence));
@@ -177,11 +197,47 @@ impl Store for RecordingStore {
             .collect())
     }
 
-    async fn take_lease(&self, tag: &Tag) -> Result<LeaseEpoch, StoreUnavailable> {
+    async fn claim_lease(
+        &self,
+        tag: &Tag,
+        claimant: InstanceId,
+        displaced: Option<InstanceId>,
+    ) -> Result<Claimed, StoreUnavailable> {
         let mut state = locked(&self.state);
-        let lease = state.leases.entry(tag.clone()).or_insert(LeaseEpoch(0));
-        lease.0 += 1;
-        Ok(*lease)
+        let lease = state.leases.entry(tag.clone()).or_default();
+        match lease.holder {
+            Some(by) if self.is_shared() && by != claimant && Some(by) != displaced => {
+                Ok(Claimed::Held { by })
+            }
+            _ => {
+                *lease = Lease { epoch: lease.epoch + 1, holder: Some(claimant) };
+                Ok(Claimed::Taken(LeaseEpoch(lease.epoch)))
+            }
+        }
+    }
+
+    async fn release_lease(&self, tag: &Tag, epoch: LeaseEpoch) -> Result<(), StoreUnavailable> {
+        if let Some(lease) = locked(&self.state).leases.get_mut(tag)
+            && lease.epoch == epoch.0
+        {
+            lease.holder = None;
+        }
+        Ok(())
+    }
+
+    async fn beat(&self, instance: InstanceId) -> Result<Vec<Heartbeat>, StoreUnavailable> {
+        let mut state = locked(&self.state);
+        *state.census.entry(instance).or_default() += 1;
+        Ok(state.census.iter().map(|(&instance, &count)| Heartbeat { instance, count }).collect())
+    }
+
+    async fn leave(&self, instance: InstanceId) -> Result<(), StoreUnavailable> {
+        locked(&self.state).census.remove(&instance);
+        Ok(())
+    }
+
+    fn is_shared(&self) -> bool {
+        self.shared.load(Ordering::Relaxed)
     }
 
     async fn ping(&self) -> Result<(), StoreUnavailable> {

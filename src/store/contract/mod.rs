@@ -1,7 +1,7 @@
 //! The contract suite: what every engine must do, as facts about [`Store`], each on an empty store.
 //!
 //! It knows the trait alone: nothing here may name an engine, look behind one, or ask for more than the trait says.
-//! What engines may do differently is said by [`Rows`].
+//! What engines may do differently is said by [`Rows`] and [`Processes`].
 
 mod commits;
 mod events;
@@ -12,11 +12,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use switchyard_actors::domain::event::Event;
 use switchyard_actors::domain::ids::{
-    CommitId, EventId, LeaseEpoch, PartnerId, PortName, PortRef, SubscriptionId, SwitchId,
+    CommitId, EventId, InstanceId, LeaseEpoch, PartnerId, PortName, PortRef, SubscriptionId, SwitchId,
 };
 use switchyard_actors::domain::record::{Index, Key, PortRecord, Record, Tag};
 use switchyard_actors::domain::time::UnixMillis;
-use switchyard_actors::ports::store::{Commit, CommitError, Denial, Durability, Expectation, Store, Write};
+use switchyard_actors::ports::store::{
+    Claimed, Commit, CommitError, Denial, Durability, Expectation, Store, Write,
+};
 use uuid::Uuid;
 
 /// What the engine promises for a row whose commits are under several tags.
@@ -28,6 +30,15 @@ pub enum Rows {
     GoTagByTag,
 }
 
+/// How many processes may use the engine's data at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Processes {
+    /// One: whoever held a lease before is gone, and a claim always takes.
+    One,
+    /// Any number: a lease that is held is not taken, unless its holder is displaced.
+    Many,
+}
+
 /// How long a fact waits for what an engine may do later.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -35,7 +46,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 ///
 /// # Panics
 /// When a fact is not so.
-pub async fn run_all(make: impl AsyncFn() -> Arc<dyn Store>, rows: Rows) {
+pub async fn run_all(make: impl AsyncFn() -> Arc<dyn Store>, rows: Rows, processes: Processes) {
     commits::a_commit_is_the_version_of_what_it_wrote(&*make().await).await;
     commits::a_stale_expectation_is_denied_and_nothing_is_done(&*make().await).await;
     commits::a_record_that_was_deleted_and_made_again_is_another(&*make().await).await;
@@ -52,6 +63,15 @@ pub async fn run_all(make: impl AsyncFn() -> Arc<dyn Store>, rows: Rows) {
     leases::an_earlier_lease_is_fenced_and_a_commit_without_one_is_not(&*make().await).await;
     leases::epochs_grow_by_one_for_each_tag_by_itself(&*make().await).await;
     leases::no_epoch_is_given_twice(&*make().await).await;
+    leases::a_lease_of_anothers_is_taken_only_where_one_process_can_be(&*make().await, processes).await;
+    leases::a_displaced_holder_loses_its_lease_and_is_fenced(&*make().await).await;
+    leases::only_the_holder_that_was_seen_is_displaced(&*make().await, processes).await;
+    leases::a_released_lease_is_free_and_its_epoch_is_not_given_again(&*make().await).await;
+    leases::commits_under_a_released_lease_are_fenced_only_by_a_later_one(&*make().await).await;
+    leases::releasing_a_stale_epoch_does_nothing(&*make().await, processes).await;
+    leases::an_engine_says_whether_it_is_shared(&*make().await, processes);
+    leases::heartbeats_count_and_all_are_seen(&*make().await).await;
+    leases::who_left_is_not_in_the_census(&*make().await).await;
     events::an_event_becomes_a_delivery_that_is_due(&*make().await).await;
     events::an_event_is_appended_once(&*make().await).await;
     events::a_denied_commit_tells_nobody(&*make().await).await;
@@ -210,6 +230,23 @@ pub fn event(partner: PartnerId, at: u64) -> Event {
     Event { id, partner, at: UnixMillis(at), body: format!(r#"{{"id":"{id}"}}"#) }
 }
 
+/// An instance, by a number.
+#[must_use]
+pub fn instance(number: u128) -> InstanceId {
+    InstanceId(Uuid::from_u128(number))
+}
+
+/// Claims a lease, which must be taken.
+///
+/// # Panics
+/// When it isn't.
+pub async fn claim(store: &dyn Store, tag: &Tag, claimant: InstanceId) -> LeaseEpoch {
+    match store.claim_lease(tag, claimant, None).await.expect("it answers") {
+        Claimed::Taken(epoch) => epoch,
+        held @ Claimed::Held { .. } => panic!("{claimant} was to take {tag}, seen was {held:?}"),
+    }
+}
+
 /// A partner of its own.
 #[must_use]
 pub fn partner() -> PartnerId {
@@ -253,5 +290,20 @@ async fn eventually<T>(what: &str, seen: impl AsyncFn() -> Option<T>) -> T {
         }
         assert!(Instant::now() < deadline, "not within {PATIENCE:?}: {what}");
         tokio::task::yield_now().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use switchyard_actors::testing::RecordingStore;
+
+    /// What the graph is tested on must not be kinder than what it runs on.
+    #[tokio::test]
+    async fn the_recording_store_keeps_the_contract() {
+        let one = async || Arc::new(RecordingStore::default()) as Arc<dyn Store>;
+        run_all(one, Rows::SpanTags, Processes::One).await;
+        let many = async || Arc::new(RecordingStore::shared()) as Arc<dyn Store>;
+        run_all(many, Rows::SpanTags, Processes::Many).await;
     }
 }

@@ -1,7 +1,7 @@
 //! The embedded engine: one file, one process, ACID, no server.
 //!
 //! ```text
-//!   commit, take_lease ──▶ bounded queue ──▶ writer thread ──▶ one redb transaction, one sync ──▶ answers
+//!   commit, claim_lease ──▶ bounded queue ──▶ writer thread ──▶ one redb transaction, one sync ──▶ answers
 //!   read, members, ping ──▶ redb read transaction, on the caller's thread
 //! ```
 //!
@@ -16,6 +16,9 @@
 //! **A write that fails ends the store**: whether the file has it can't be known, and after a failed sync not even
 //! reading it back tells what the disk has. From then on every operation answers that the store is unavailable, until
 //! the process is started again and redb has repaired the file. Nothing is served from a state that may be untrue.
+//!
+//! **Leases have no holder here**: only one process can open the file, so whoever held one is gone, and a claim always
+//! takes. For the same reason the census is kept in memory.
 //!
 //! It must never answer before the sync, and never answer *denied* for what it can't tell.
 
@@ -32,13 +35,16 @@ pub use file::OpenError;
 use async_trait::async_trait;
 use redb::{Database, StorageBackend};
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
-use switchyard_actors::domain::ids::{LeaseEpoch, PartnerId, SwitchId};
+use switchyard_actors::domain::ids::{InstanceId, LeaseEpoch, PartnerId, SwitchId};
 use switchyard_actors::domain::record::{Index, Key, Tag};
-use switchyard_actors::ports::store::{Commit, CommitError, Member, Store, StoreUnavailable, Stored};
+use switchyard_actors::ports::store::{
+    Claimed, Commit, CommitError, Heartbeat, Member, Store, StoreUnavailable, Stored,
+};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 use writer::{Answer, Request, Work};
@@ -105,6 +111,7 @@ pub struct EmbeddedStore {
     writer: Option<JoinHandle<()>>,
     queue_wait: Duration,
     answer_wait: Duration,
+    census: Mutex<BTreeMap<InstanceId, u64>>,
 }
 
 impl EmbeddedStore {
@@ -142,6 +149,7 @@ impl EmbeddedStore {
             writer: Some(writer),
             queue_wait: Duration::from_millis(settings.queue_wait_ms),
             answer_wait: Duration::from_millis(settings.answer_wait_ms),
+            census: Mutex::default(),
         })
     }
 
@@ -192,11 +200,38 @@ impl Store for EmbeddedStore {
         self.reader()?.partners_with_due()
     }
 
-    async fn take_lease(&self, tag: &Tag) -> Result<LeaseEpoch, StoreUnavailable> {
+    async fn claim_lease(
+        &self,
+        tag: &Tag,
+        _: InstanceId,
+        _: Option<InstanceId>,
+    ) -> Result<Claimed, StoreUnavailable> {
         match self.ask(Work::Lease(tag.clone())).await {
-            Ok(epoch) => Ok(epoch.expect("a lease is answered with its epoch")),
+            Ok(epoch) => Ok(Claimed::Taken(epoch.expect("a lease is answered with its epoch"))),
             Err(error) => Err(StoreUnavailable(error.to_string())),
         }
+    }
+
+    /// Nothing to do: the next claim takes it, released or not.
+    async fn release_lease(&self, _: &Tag, _: LeaseEpoch) -> Result<(), StoreUnavailable> {
+        self.failure.check()
+    }
+
+    async fn beat(&self, instance: InstanceId) -> Result<Vec<Heartbeat>, StoreUnavailable> {
+        self.failure.check()?;
+        let mut census = self.census.lock().unwrap_or_else(PoisonError::into_inner);
+        *census.entry(instance).or_default() += 1;
+        Ok(census.iter().map(|(&instance, &count)| Heartbeat { instance, count }).collect())
+    }
+
+    async fn leave(&self, instance: InstanceId) -> Result<(), StoreUnavailable> {
+        self.failure.check()?;
+        self.census.lock().unwrap_or_else(PoisonError::into_inner).remove(&instance);
+        Ok(())
+    }
+
+    fn is_shared(&self) -> bool {
+        false
     }
 
     async fn ping(&self) -> Result<(), StoreUnavailable> {

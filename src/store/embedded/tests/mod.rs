@@ -5,7 +5,7 @@ mod power;
 mod writing;
 
 use super::{EmbeddedStore, Settings};
-use crate::store::contract::{Draft, Rows, port, run_all, stored};
+use crate::store::contract::{Draft, Processes, Rows, claim, instance, port, run_all, stored};
 use std::path::PathBuf;
 use std::sync::Arc;
 use switchyard_actors::domain::ids::LeaseEpoch;
@@ -31,7 +31,7 @@ async fn the_embedded_store_keeps_the_contract() {
         let store: Arc<dyn Store> = Arc::new(open(&directory.path().join(format!("{}.redb", made.get()))));
         store
     };
-    run_all(make, Rows::SpanTags).await;
+    run_all(make, Rows::SpanTags, Processes::One).await;
 }
 
 #[tokio::test]
@@ -44,11 +44,11 @@ async fn what_was_applied_is_there_after_closing_and_opening() {
         let store = open(&path);
         first.apply(&store).await;
         Draft::putting(&port("s", "2"), 2).lazy().apply(&store).await;
-        assert_eq!(store.take_lease(&key.tag()).await, Ok(LeaseEpoch(1)));
+        assert_eq!(claim(&store, &key.tag(), instance(1)).await, LeaseEpoch(1));
     }
     let store = open(&path);
     assert_eq!(stored(&store, &key).await, Some((id, 1)));
     assert_eq!(stored(&store, &port("s", "2")).await.map(|(_, value)| value), Some(2));
-    assert_eq!(store.take_lease(&key.tag()).await, Ok(LeaseEpoch(2)));
+    assert_eq!(claim(&store, &key.tag(), instance(2)).await, LeaseEpoch(2));
     repeat.apply(&store).await;
 }

@@ -1,5 +1,5 @@
 use super::{directory, open};
-use crate::store::contract::{Draft, event, partner, port, stored};
+use crate::store::contract::{Draft, event, instance, partner, port, stored};
 use crate::store::embedded::{EmbeddedStore, Settings};
 use crate::store::power_cut::{Cut, PowerCut, Unsynced};
 use futures_util::FutureExt;
@@ -152,7 +152,8 @@ async fn a_write_that_fails_ends_the_store() {
     }
     assert!(store.ping().await.is_err());
     assert!(store.read(std::slice::from_ref(&key)).await.is_err());
-    assert!(store.take_lease(&key.tag()).await.is_err());
+    assert!(store.claim_lease(&key.tag(), instance(1), None).await.is_err());
+    assert!(store.beat(instance(1)).await.is_err());
 }
 
 #[tokio::test]
