@@ -4,6 +4,8 @@
 //! module that talks to switches, partners or webhooks.
 
 pub mod embedded;
+mod envelope;
+pub mod redis;
 
 #[cfg(any(test, feature = "fail-points"))]
 pub mod contract;

@@ -1,6 +1,7 @@
 //! Reads: one redb read transaction, so one snapshot, for each call. Never waits for the writer.
 
-use super::tables::{MEMBERS, META, META_SCHEMA, RECORDS, decode};
+use super::tables::{MEMBERS, META, META_SCHEMA, RECORDS};
+use crate::store::envelope::decode;
 use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable, StorageError};
 use std::fmt::Display;
 use switchyard_actors::domain::ids::{PartnerId, SwitchId};

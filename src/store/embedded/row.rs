@@ -1,7 +1,8 @@
 //! One row in an open transaction: first judged as a whole, then written as a whole, so that a denial anywhere leaves
 //! nothing behind and needs no savepoint. Holds no rule but those of the commit itself: versions, lease, repeats.
 
-use super::tables::{Tables, encode};
+use super::tables::Tables;
+use crate::store::envelope::encode;
 use redb::{ReadableTable, StorageError};
 use std::collections::{HashMap, HashSet};
 use switchyard_actors::domain::delivery::DeliveryRecord;

@@ -11,18 +11,12 @@
 //! | applied | commit id | its place |
 //! | `applied_order` | place | commit id |
 
+use crate::store::envelope;
 use redb::{StorageError, Table, TableDefinition, TableError, WriteTransaction};
-use serde::{Deserialize, Serialize};
 use switchyard_actors::domain::ids::CommitId;
-use switchyard_actors::domain::record::{Key, Record};
-use switchyard_actors::ports::store::Stored;
-use uuid::Uuid;
 
 /// Of the file's layout.
 pub const SCHEMA: u64 = 1;
-/// Of a record's JSON.
-const RECORD_SCHEMA: u32 = 1;
-const VERSION_BYTES: usize = 16;
 
 /// The name of [`SCHEMA`] among [`META`].
 pub const META_SCHEMA: &str = "schema";
@@ -65,50 +59,6 @@ impl<'t> Tables<'t> {
         use redb::ReadableTable;
         let Some(value) = self.records.get(key)? else { return Ok(None) };
         let corrupted = || StorageError::Corrupted(format!("the record {key} has no version"));
-        split(value.value()).map(|(version, _)| Some(version)).ok_or_else(corrupted)
+        envelope::version(value.value()).map(Some).ok_or_else(corrupted)
     }
-}
-
-#[derive(Serialize)]
-struct Envelope<'r> {
-    schema: u32,
-    record: &'r Record,
-}
-
-#[derive(Deserialize)]
-struct EnvelopeHead {
-    schema: u32,
-}
-
-#[derive(Deserialize)]
-struct OpenedEnvelope {
-    record: Record,
-}
-
-/// The value of a record.
-pub fn encode(version: CommitId, record: &Record) -> Vec<u8> {
-    let mut value = version.0.as_bytes().to_vec();
-    serde_json::to_writer(&mut value, &Envelope { schema: RECORD_SCHEMA, record })
-        .expect("records hold texts, numbers and maps by text, which are always JSON");
-    value
-}
-
-/// Reads what [`encode`] wrote. The error says what is wrong without a word of the record, which may hold a secret.
-pub fn decode(key: &Key, value: &[u8]) -> Result<Stored, String> {
-    let (version, json) = split(value).ok_or_else(|| format!("the record {key} is too short"))?;
-    let unreadable = |error: serde_json::Error| {
-        let (what, column) = (error.classify(), error.column());
-        format!("the record {key} is not what it should be: {what:?} error at byte {column}")
-    };
-    let head: EnvelopeHead = serde_json::from_slice(json).map_err(unreadable)?;
-    if head.schema != RECORD_SCHEMA {
-        return Err(format!("the record {key} has schema {}; {RECORD_SCHEMA} is supported", head.schema));
-    }
-    let opened: OpenedEnvelope = serde_json::from_slice(json).map_err(unreadable)?;
-    Ok(Stored { version, record: opened.record })
-}
-
-fn split(value: &[u8]) -> Option<(CommitId, &[u8])> {
-    let (version, json) = value.split_first_chunk::<VERSION_BYTES>()?;
-    Some((CommitId(Uuid::from_bytes(*version)), json))
 }
