@@ -12,6 +12,8 @@ pub mod http;
 pub mod inventory;
 pub mod machine;
 pub mod operations;
+#[cfg(any(test, feature = "fail-points"))]
+pub mod redis_lab;
 pub mod simulator;
 pub mod ssh;
 pub mod startup;

@@ -1,0 +1,3 @@
+//! The lab itself: servers, clusters and the proxy do what their names say.
+
+mod server;
