@@ -3,12 +3,11 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)] // answering on the terminal is what this module is for
 
 use crate::cli::{ApplyArgs, CheckArgs, Play, ReleaseArgs, SimulateArgs, StoreArgs};
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, Engine};
 use crate::control::{self, Answer, Question};
 use crate::inventory::{ApplyError, Faults};
 use crate::simulator::{Addressing, Personality, SimulatedFleet, SwitchPlan};
 use crate::ssh::{PlatformError, Platforms};
-use crate::store::embedded::EmbeddedStore;
 use crate::{inventory, operations, startup};
 use anyhow::{Context as _, bail};
 use std::fmt::Write as _;
@@ -17,6 +16,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 use switchyard_actors::domain::inventory::ApiKeyHash;
+use switchyard_actors::ports::store::Store;
 use uuid::Uuid;
 
 /// sysexits.h calls it EX_CONFIG.
@@ -48,13 +48,17 @@ pub fn complain(error: &anyhow::Error) {
 /// Asks the service that has the store, or opens the store when none runs.
 async fn ask_or_open<F>(config: &Config, question: Question, alone: F) -> anyhow::Result<()>
 where
-    F: AsyncFnOnce(Arc<EmbeddedStore>) -> anyhow::Result<Vec<String>>,
+    F: AsyncFnOnce(Arc<dyn Store>) -> anyhow::Result<Vec<String>>,
 {
-    let lines = match control::ask(&config.store.path, question).await? {
+    let asked = match config.store.engine {
+        Engine::Embedded => control::ask(&config.store.path, question).await?,
+        Engine::Redis => None,
+    };
+    let lines = match asked {
         Some(Answer::Done { lines }) => lines,
         Some(Answer::Refused { why, faulty_input: true }) => return Err(FaultyInput(why).into()),
         Some(Answer::Refused { why, faulty_input: false }) => bail!(why),
-        None => alone(startup::open_store(config)?).await?,
+        None => alone(startup::open_store(config).await?.store).await?,
     };
     lines.iter().for_each(|line| println!("{line}"));
     Ok(())

@@ -43,10 +43,24 @@ pub struct Config {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StoreConfig {
+    /// Which engine.
+    pub engine: Engine,
     /// The file of the embedded store.
     pub path: PathBuf,
     /// Its limits.
     pub embedded: store::embedded::Settings,
+    /// Redis, and how to talk to it.
+    pub redis: store::redis::Settings,
+}
+
+/// Where everything that is accepted is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Engine {
+    /// In one file, for one instance.
+    Embedded,
+    /// In Redis, for any number of instances.
+    Redis,
 }
 
 /// How the service stops.
@@ -126,7 +140,7 @@ impl Config {
         ];
         match at_least_one.iter().find(|(_, value)| *value == 0) {
             Some((key, _)) => Err(format!("{key} is 0: 1 or more is accepted")),
-            None => Ok(()),
+            None => self.store.redis.check(),
         }
     }
 
@@ -183,6 +197,7 @@ mod tests {
             format!("{:?}", config.store.embedded),
             format!("{:?}", store::embedded::Settings::default())
         );
+        assert_eq!(format!("{:?}", config.store.redis), format!("{:?}", store::redis::Settings::default()));
     }
 
     #[test]

@@ -4,14 +4,16 @@
 //! inventory is applied, the graph finds what was left open, and only then does the edge listen. Stopping goes the other
 //! way round.
 
-use crate::config::Config;
+use crate::config::{Config, Engine};
 use crate::control::{Actions, Answer, ControlSocket, Question};
-use crate::http::{self, LocalRateLimiter};
-use crate::inventory::{ApplyError, Faults};
+use crate::http::{self, LocalRateLimiter, RateLimiter, SharedCount, SharedRateLimiter};
+use crate::inventory::{ApplyError, Faults, ProcessSecrets, SecretSource as _};
 use crate::machine::{SystemClock, SystemEntropy};
 use crate::operations::{self, apply_inventory, describe};
 use crate::ssh::{Driver, Platforms};
+use crate::store::OpenStore;
 use crate::store::embedded::EmbeddedStore;
+use crate::store::redis::{self, RedisStore, SharedCounts};
 use crate::webhook::SenderFactory;
 use actix_web::dev::ServerHandle;
 use anyhow::Context as _;
@@ -22,9 +24,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use switchyard_actors::domain::ids::{JobId, SwitchId};
+use switchyard_actors::domain::inventory::SecretRef;
 use switchyard_actors::domain::record::{Key, Record};
+use switchyard_actors::domain::text::Secret;
 use switchyard_actors::graph::Graph;
 use switchyard_actors::outside::Outside;
+use switchyard_actors::ports::hints::NoHints;
 use switchyard_actors::ports::store::Store;
 use switchyard_actors::ports::webhook::WebhookSender;
 use tokio::task::JoinHandle;
@@ -32,9 +37,9 @@ use tokio::task::JoinHandle;
 /// The running service.
 pub struct Application {
     address: SocketAddr,
-    store: Arc<EmbeddedStore>,
+    store: Arc<dyn Store>,
     graph: Graph,
-    control: ControlSocket,
+    control: Option<ControlSocket>,
     edge: ServerHandle,
     edge_task: JoinHandle<std::io::Result<()>>,
     patience: Duration,
@@ -46,7 +51,7 @@ impl Application {
     /// # Errors
     /// With what is wrong, and where.
     pub async fn build(config: Config, inventory: Option<&Path>) -> anyhow::Result<Self> {
-        let store = open_store(&config)?;
+        let store = open_store(&config).await?;
         Self::build_on(config, inventory, store).await
     }
 
@@ -54,11 +59,8 @@ impl Application {
     ///
     /// # Errors
     /// With what is wrong, and where.
-    pub async fn build_on(
-        config: Config,
-        inventory: Option<&Path>,
-        store: Arc<EmbeddedStore>,
-    ) -> anyhow::Result<Self> {
+    pub async fn build_on(config: Config, inventory: Option<&Path>, open: OpenStore) -> anyhow::Result<Self> {
+        let OpenStore { store, hints: _hints, counts } = open;
         let platforms = Platforms::load(config.ssh.platforms.as_deref())?;
         if let Some(path) = inventory {
             let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
@@ -70,7 +72,7 @@ impl Application {
         let driver = Driver::new(config.ssh.clone(), platforms);
         let clock = Arc::new(SystemClock);
         let outside = Outside::new(
-            Arc::clone(&store) as Arc<dyn Store>,
+            Arc::clone(&store),
             Arc::new(driver),
             Arc::clone(&clock) as _,
             Arc::new(SystemEntropy),
@@ -84,10 +86,18 @@ impl Application {
             platforms: Platforms::load(config.ssh.platforms.as_deref())?,
             graph: graph.operator(),
         };
-        let control = ControlSocket::listen(&config.store.path, Arc::new(actions)).await?;
+        let control = match config.store.engine {
+            Engine::Embedded => Some(ControlSocket::listen(&config.store.path, Arc::new(actions)).await?),
+            // The command line opens a shared store itself.
+            Engine::Redis => None,
+        };
         let listener = TcpListener::bind(config.http.listen)
             .with_context(|| format!("http.listen = {}", config.http.listen))?;
-        let limiter = Arc::new(LocalRateLimiter::new(config.http.rate_limit.clone(), clock));
+        let local = LocalRateLimiter::new(config.http.rate_limit.clone(), clock);
+        let limiter: Arc<dyn RateLimiter> = match counts {
+            Some(counts) => Arc::new(SharedRateLimiter::new(local, counts)),
+            None => Arc::new(local),
+        };
         let (server, address) = http::serve(config.http.clone(), graph.provisioning(), limiter, listener)?;
         let edge = server.handle();
         let edge_task = actix_rt::spawn(server);
@@ -104,7 +114,7 @@ impl Application {
 
     /// The store, to be looked at.
     #[must_use]
-    pub fn store(&self) -> Arc<EmbeddedStore> {
+    pub fn store(&self) -> Arc<dyn Store> {
         Arc::clone(&self.store)
     }
 
@@ -124,7 +134,9 @@ impl Application {
             tracing::warn!(%error, "the edge ended badly");
         }
         self.graph.stop(self.patience).await;
-        self.control.close().await;
+        if let Some(control) = self.control {
+            control.close().await;
+        }
         tracing::info!("stopped");
     }
 }
@@ -132,14 +144,47 @@ impl Application {
 /// Opens the store that the configuration names.
 ///
 /// # Errors
-/// When it can't be opened, or another service has it.
-pub fn open_store(config: &Config) -> anyhow::Result<Arc<EmbeddedStore>> {
-    Ok(Arc::new(EmbeddedStore::open(&config.store.path, config.store.embedded.clone())?))
+/// When it can't be opened, another service has it, or it may forget what it is told.
+pub async fn open_store(config: &Config) -> anyhow::Result<OpenStore> {
+    match config.store.engine {
+        Engine::Embedded => {
+            let store = EmbeddedStore::open(&config.store.path, config.store.embedded.clone())?;
+            Ok(alone(store))
+        }
+        Engine::Redis => open_redis(&config.store.redis).await,
+    }
+}
+
+/// An embedded store as the service takes it: nobody shares it.
+#[must_use]
+pub fn alone(store: EmbeddedStore) -> OpenStore {
+    OpenStore { store: Arc::new(store), hints: Arc::new(NoHints::default()), counts: None }
+}
+
+async fn open_redis(settings: &redis::Settings) -> anyhow::Result<OpenStore> {
+    let password = match settings.password.as_str() {
+        "" => None,
+        reference => {
+            let reference = SecretRef::try_from(reference.to_owned()).context("store.redis.password")?;
+            let secret = ProcessSecrets.resolve(&reference).map_err(anyhow::Error::msg);
+            Some(Secret::new(&secret.context("store.redis.password")?))
+        }
+    };
+    let store = RedisStore::open(settings.clone(), password).await?;
+    let (hints, counts) = (store.hints()?, store.counts());
+    Ok(OpenStore { store: Arc::new(store), hints: Arc::new(hints), counts: Some(counts) })
+}
+
+#[async_trait]
+impl SharedCount for SharedCounts {
+    async fn add_one(&self, name: &str, keep_ms: u64) -> Option<u32> {
+        self.add_one(name, keep_ms).await
+    }
 }
 
 /// Answers the command line, on the store that the service has open.
 struct Operator {
-    store: Arc<EmbeddedStore>,
+    store: Arc<dyn Store>,
     platforms: Platforms,
     graph: switchyard_actors::graph::Operator,
 }

@@ -26,6 +26,7 @@ mod jobs;
 pub mod rate_limit;
 mod routes;
 mod server;
+mod shared_rate_limit;
 mod stamp;
 #[cfg(test)]
 mod tests;
@@ -33,6 +34,7 @@ mod unread;
 
 pub use rate_limit::{LocalRateLimiter, RateLimiter};
 pub use server::serve;
+pub use shared_rate_limit::{SharedCount, SharedRateLimiter};
 
 use ipnet::IpNet;
 use serde::Deserialize;

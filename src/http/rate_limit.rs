@@ -15,7 +15,7 @@ use switchyard_actors::domain::inventory::ApiKeyHash;
 use switchyard_actors::domain::time::UnixMillis;
 use switchyard_actors::ports::Clock;
 
-const WINDOW_MS: u64 = 60_000;
+pub(super) const WINDOW_MS: u64 = 60_000;
 
 /// Requests a minute.
 #[derive(Debug, Clone, Deserialize)]
@@ -103,8 +103,14 @@ impl Window {
     }
 
     fn add_one(&mut self, bucket: Bucket, max_keys: usize) {
+        let taken = self.taken.get(&bucket).copied().unwrap_or_default();
+        self.raise(bucket, taken + 1, max_keys);
+    }
+
+    fn raise(&mut self, bucket: Bucket, counted: u32, max_keys: usize) {
         if self.taken.len() < max_keys || self.taken.contains_key(&bucket) {
-            *self.taken.entry(bucket).or_default() += 1;
+            let taken = self.taken.entry(bucket).or_default();
+            *taken = counted.max(*taken);
         }
     }
 }
@@ -129,6 +135,23 @@ impl LocalRateLimiter {
             api_key: Mutex::default(),
             unauthenticated: Mutex::default(),
         }
+    }
+
+    /// Takes over a count that includes what others counted, if it is the higher one.
+    pub(super) fn learn(&self, bucket: Bucket, counted: u32) -> Decision {
+        let now = self.clock.now();
+        let (mut window, limit) = self.window(bucket);
+        window.turn_to(now.0 / WINDOW_MS);
+        window.raise(bucket, counted, self.settings.max_keys);
+        if counted > limit {
+            return Decision::Exceeded(allowance(limit, 0, now));
+        }
+        Decision::Admitted(allowance(limit, limit - counted, now))
+    }
+
+    /// The number of the current window.
+    pub(super) fn minute(&self) -> u64 {
+        self.clock.now().0 / WINDOW_MS
     }
 
     fn judge(&self, bucket: Bucket, cost: u32) -> Decision {

@@ -7,6 +7,20 @@ pub mod embedded;
 mod envelope;
 pub mod redis;
 
+use std::sync::Arc;
+use switchyard_actors::ports::hints::Hints;
+use switchyard_actors::ports::store::Store;
+
+/// An engine that is open, as the service takes it.
+pub struct OpenStore {
+    /// The engine.
+    pub store: Arc<dyn Store>,
+    /// How the instances on it tell each other that there may be something to do.
+    pub hints: Arc<dyn Hints>,
+    /// Counts that the instances share, where they can.
+    pub counts: Option<redis::SharedCounts>,
+}
+
 #[cfg(any(test, feature = "fail-points"))]
 pub mod contract;
 #[cfg(any(test, feature = "fail-points"))]

@@ -272,7 +272,7 @@ pub async fn serve(outside: &Outside, more: &str) -> Application {
 
 /// Waits until there is no work for any switch, and no event that is due.
 #[cfg(feature = "fail-points")]
-pub async fn until_at_rest(store: &impl Store) {
+pub async fn until_at_rest(store: &dyn Store) {
     let deadline = Instant::now() + PATIENCE;
     while let Some(left) = left_to_do(store).await.expect("an open store") {
         assert!(Instant::now() < deadline, "never at rest: {left}");
@@ -282,7 +282,7 @@ pub async fn until_at_rest(store: &impl Store) {
 
 /// What is left to do, in words; `None` when nothing is.
 #[cfg(feature = "fail-points")]
-pub async fn left_to_do(store: &impl Store) -> Result<Option<String>, StoreUnavailable> {
+pub async fn left_to_do(store: &dyn Store) -> Result<Option<String>, StoreUnavailable> {
     let (work, due) = (store.switches_with_work().await?, store.partners_with_due().await?);
     let mut left = Vec::new();
     for index in work.into_iter().map(Index::Work).chain(due.into_iter().map(Index::Due)) {

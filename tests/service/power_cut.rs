@@ -8,11 +8,10 @@ use crate::harness::*;
 use futures_util::stream::{self, StreamExt};
 use serde_json::Value;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 use switchyard::config::Config;
 use switchyard::simulator::Personality;
-use switchyard::startup::Application;
+use switchyard::startup::{self, Application};
 use switchyard::store::embedded::{EmbeddedStore, Settings};
 use switchyard::store::power_cut::{Cut, PowerCut, Unsynced};
 
@@ -26,7 +25,9 @@ async fn serve_on(outside: &Outside, disk: &PowerCut) -> Application {
     let store = EmbeddedStore::on_backend(disk.clone(), Settings::default()).expect("a store on the disk");
     let text = outside.config_text("127.0.0.1:0", SOON);
     let config = Config::parse(&text, Path::new("test.toml")).expect("a configuration");
-    Application::build_on(config, Some(&outside.inventory()), Arc::new(store)).await.expect("the service")
+    Application::build_on(config, Some(&outside.inventory()), startup::alone(store))
+        .await
+        .expect("the service")
 }
 
 fn order(outside: &Outside) -> String {

@@ -19,6 +19,7 @@
 
 mod cache;
 mod connect;
+mod counts;
 mod durability;
 mod hints;
 mod link;
@@ -29,8 +30,12 @@ mod row;
 mod scripts;
 mod settings;
 
+pub use counts::SharedCounts;
 pub use hints::RedisHints;
 pub use settings::{Durability, Settings};
+
+#[cfg(test)]
+mod tests;
 
 use async_trait::async_trait;
 use cache::InventoryCache;
@@ -102,6 +107,12 @@ impl RedisStore {
     /// When there is no thread for it.
     pub fn hints(&self) -> std::io::Result<RedisHints> {
         RedisHints::start(Arc::clone(&self.shared), self.password.clone())
+    }
+
+    /// Counts that the instances on this store share.
+    #[must_use]
+    pub fn counts(&self) -> SharedCounts {
+        SharedCounts(Arc::clone(&self.shared))
     }
 }
 

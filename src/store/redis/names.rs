@@ -12,6 +12,7 @@
 //! | `sy:work`, `sy:due` | set | owners of indexes that may have members |
 //! | `sy:outboxes` | sorted set | outboxes that may hold an event, by when (cluster) |
 //! | `sy:instances` | hash | heartbeats |
+//! | `sy:n:{name}` | number, expires | a count over a window of time |
 //! | `sy:schema` | number | of this layout |
 //!
 //! `sy` is `store.redis.prefix`.
@@ -77,6 +78,11 @@ impl Names {
 
     pub fn schema(&self) -> String {
         format!("{}:schema", self.prefix)
+    }
+
+    /// The name is the hash tag: both commands of a count go to one node.
+    pub fn count(&self, name: &str) -> String {
+        format!("{}:n:{{{name}}}", self.prefix)
     }
 
     pub fn hints(&self) -> String {
