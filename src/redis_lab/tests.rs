@@ -1,3 +1,4 @@
 //! The lab itself: servers, clusters and the proxy do what their names say.
 
+mod cluster;
 mod server;
