@@ -3,6 +3,8 @@
 //!
 //! ```text
 //!   RedisServer ── one process ── its folder: configuration, append-only file, log, and a socket for the lab alone
+//!   RedisCluster ─ several of them, every slot shared out
+//!   Proxy ──────── the wire to one of them, which can be cut
 //! ```
 //!
 //! Nothing here knows what the service keeps in Redis. It must never wait for a time instead of a state, and never take
@@ -11,14 +13,18 @@
 //! A missing `redis-server` is a failure, not a reason to leave a test out.
 
 mod client;
+mod cluster;
 mod patience;
 mod ports;
+mod proxy;
 mod server;
 #[cfg(test)]
 mod tests;
 mod tls;
 
 pub use client::{Client, Reply};
+pub use cluster::RedisCluster;
+pub use proxy::{Passed, Proxy};
 pub use server::{Account, AppendOnly, Encryption, RedisServer, Role, Settings};
 
 /// Why the lab could not do what it was asked.

@@ -356,7 +356,7 @@ impl RedisServer {
         self.url_by(self.address())
     }
 
-    /// Its URL by another way, such as a proxy's.
+    /// Its URL by another way, such as a [proxy](super::Proxy)'s.
     #[must_use]
     pub fn url_by(&self, address: SocketAddr) -> String {
         let scheme = match self.settings.encryption {
