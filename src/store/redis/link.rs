@@ -239,7 +239,15 @@ impl Link {
         answers.into_iter().map(Value::extract_error).collect()
     }
 
+    /// Gives a connection up: at once for whoever asks next, and then for its keeper, who makes another.
     fn doubt(&self, generation: usize) {
+        self.keeper.state.send_if_modified(|state| {
+            let is_this = matches!(state, State::Up { generation: up, connections: Connections::Single(_), .. } if *up == generation);
+            if is_this {
+                *state = State::Away("a request was not answered".into());
+            }
+            is_this
+        });
         self.keeper.doubts.send_if_modified(|doubted| {
             let newer = generation > *doubted;
             *doubted = generation.max(*doubted);
