@@ -6,7 +6,9 @@
 use super::LabError;
 use super::client::Reply;
 use super::patience::wait_for;
-use super::server::{RedisServer, Role, Settings};
+use super::server::RedisServer;
+use super::settings::{Role, Settings};
+use super::tls::Certificates;
 use std::ops::{ControlFlow, Range};
 use std::time::Duration;
 
@@ -37,7 +39,9 @@ impl RedisCluster {
     /// As [`RedisCluster::start`].
     pub fn start_with(primaries: usize, mut settings: Settings) -> Result<Self, LabError> {
         settings.role = Role::ClusterNode { timeout: NODE_TIMEOUT };
-        let nodes = (0..primaries.max(1)).map(|_| RedisServer::start(settings.clone()));
+        let certificates = Certificates::wanted(settings.encryption)?;
+        let start = |_| RedisServer::start_certified(settings.clone(), certificates.clone());
+        let nodes = (0..primaries.max(1)).map(start);
         let cluster = Self { nodes: nodes.collect::<Result<_, _>>()? };
         cluster.join()?;
         cluster.wait_until_up()?;

@@ -18,6 +18,7 @@ mod patience;
 mod ports;
 mod proxy;
 mod server;
+mod settings;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -25,7 +26,8 @@ mod tls;
 pub use client::{Client, Reply};
 pub use cluster::RedisCluster;
 pub use proxy::{Passed, Proxy};
-pub use server::{Account, AppendOnly, Encryption, RedisServer, Role, Settings};
+pub use server::RedisServer;
+pub use settings::{Account, AppendOnly, Encryption, Role, Settings};
 
 /// Why the lab could not do what it was asked.
 #[derive(Debug, thiserror::Error)]

@@ -5,7 +5,7 @@
 //!              ▲  │  ▲────resume────┘ │
 //!              │  kill, stop          │ kill, stop
 //!       restart│  ▼                   │
-//!             ended ◀────────────────-┘
+//!             ended ◀─────────────────┘
 //! ```
 //!
 //! The append-only file stays in the folder, so a restart finds what had been written to it.
@@ -14,6 +14,7 @@ use super::LabError;
 use super::client::{Client, Reply};
 use super::patience::wait_for;
 use super::ports::Port;
+use super::settings::{Encryption, Role, Settings};
 use super::tls::Certificates;
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs::File;
@@ -22,7 +23,7 @@ use std::ops::ControlFlow;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -32,165 +33,6 @@ const ANSWER_PATIENCE: Duration = Duration::from_secs(2);
 const PORTS_TRIED: usize = 8;
 /// Of the log, what an error shows.
 const LOG_LINES_SHOWN: usize = 12;
-
-/// What becomes of a write before it is answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum AppendOnly {
-    /// No append-only file: a killed server has lost everything.
-    Off,
-    /// Written and synced: `appendfsync always`.
-    #[default]
-    SyncAlways,
-    /// Written, and synced once a second.
-    SyncEverySecond,
-    /// Written, and synced when the kernel likes.
-    SyncNever,
-}
-
-impl AppendOnly {
-    fn configuration(self) -> [(&'static str, String); 2] {
-        let (on, sync) = match self {
-            Self::Off => ("no", "no"),
-            Self::SyncAlways => ("yes", "always"),
-            Self::SyncEverySecond => ("yes", "everysec"),
-            Self::SyncNever => ("yes", "no"),
-        };
-        [("appendonly", on.to_owned()), ("appendfsync", sync.to_owned())]
-    }
-}
-
-/// Who may speak to the server.
-#[derive(Clone, PartialEq, Eq, Default)]
-pub enum Account {
-    /// Everybody.
-    #[default]
-    Open,
-    /// Who knows the password: `requirepass`. Letters and digits.
-    Password(String),
-    /// This user, who may do everything, and nobody else. Letters and digits.
-    User {
-        /// The name.
-        name: String,
-        /// The password.
-        password: String,
-    },
-}
-
-impl Account {
-    fn configuration(&self) -> Vec<(&'static str, String)> {
-        match self {
-            Self::Open => Vec::new(),
-            Self::Password(password) => vec![("requirepass", password.clone())],
-            Self::User { name, password } => {
-                let user = format!("{name} on >{password} ~* &* +@all");
-                vec![("user", user), ("user", "default off".to_owned())]
-            }
-        }
-    }
-
-    fn login(&self) -> Option<Vec<&str>> {
-        match self {
-            Self::Open => None,
-            Self::Password(password) => Some(vec!["AUTH", password]),
-            Self::User { name, password } => Some(vec!["AUTH", name, password]),
-        }
-    }
-
-    fn in_url(&self) -> String {
-        match self {
-            Self::Open => String::new(),
-            Self::Password(password) => format!(":{password}@"),
-            Self::User { name, password } => format!("{name}:{password}@"),
-        }
-    }
-}
-
-impl std::fmt::Debug for Account {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Open => "Open",
-            Self::Password(_) => "Password",
-            Self::User { .. } => "User",
-        })
-    }
-}
-
-/// Whether the port speaks TLS.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Encryption {
-    /// Plain TCP.
-    #[default]
-    Off,
-    /// TLS alone, by the authority at [`RedisServer::authority`].
-    Tls,
-}
-
-/// Whether a server is a node of a cluster.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Role {
-    /// By itself.
-    #[default]
-    Single,
-    /// A node that knows no other yet and has no slots.
-    ClusterNode {
-        /// After how long in silence the others hold it for dead.
-        timeout: Duration,
-    },
-}
-
-impl Role {
-    fn configuration(self) -> Vec<(&'static str, String)> {
-        match self {
-            Self::Single => Vec::new(),
-            Self::ClusterNode { timeout } => vec![
-                ("cluster-enabled", "yes".to_owned()),
-                ("cluster-announce-ip", "127.0.0.1".to_owned()),
-                ("cluster-node-timeout", timeout.as_millis().to_string()),
-            ],
-        }
-    }
-}
-
-/// How a server is set up. The default is the durable one: synced before it answers, nothing evicted, open.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// The append-only file.
-    pub append_only: AppendOnly,
-    /// What it drops when its memory is full.
-    pub maxmemory_policy: String,
-    /// Who may speak to it.
-    pub account: Account,
-    /// TLS or not.
-    pub encryption: Encryption,
-    /// Node or not.
-    pub role: Role,
-    /// More lines of its configuration, as they are; they win over the others.
-    pub extra: Vec<(String, String)>,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            append_only: AppendOnly::default(),
-            maxmemory_policy: "noeviction".to_owned(),
-            account: Account::default(),
-            encryption: Encryption::default(),
-            role: Role::default(),
-            extra: Vec::new(),
-        }
-    }
-}
-
-impl Settings {
-    fn lines(&self) -> Vec<(&'static str, String)> {
-        let mut lines =
-            vec![("maxmemory-policy", self.maxmemory_policy.clone()), ("save", "\"\"".to_owned())];
-        lines.extend(self.append_only.configuration());
-        lines.extend(self.account.configuration());
-        lines.extend(self.role.configuration());
-        lines
-    }
-}
 
 /// The process, or that there is none.
 #[derive(Debug)]
@@ -204,7 +46,7 @@ enum Process {
 pub struct RedisServer {
     process: Mutex<Process>,
     settings: Settings,
-    certificates: Option<Certificates>,
+    certificates: Option<Arc<Certificates>>,
     port: Port,
     // Dropped last: the process must be gone before its folder.
     folder: TempDir,
@@ -216,23 +58,28 @@ impl RedisServer {
     /// # Errors
     /// When `redis-server` is not installed, ends at once, or does not answer in time.
     pub fn start(settings: Settings) -> Result<Self, LabError> {
+        let certificates = Certificates::wanted(settings.encryption)?;
+        Self::start_certified(settings, certificates)
+    }
+
+    /// The same with these certificates, which a cluster's nodes share: they must trust each other.
+    pub(super) fn start_certified(
+        settings: Settings,
+        certificates: Option<Arc<Certificates>>,
+    ) -> Result<Self, LabError> {
         for _ in 1..PORTS_TRIED {
-            let server = Self::prepare(settings.clone())?;
+            let server = Self::prepare(settings.clone(), certificates.clone())?;
             match server.launch() {
                 Err(LabError::Ended { said, .. }) if said.contains("Address already in use") => {}
                 outcome => return outcome.map(|()| server),
             }
         }
-        let server = Self::prepare(settings)?;
+        let server = Self::prepare(settings, certificates)?;
         server.launch().map(|()| server)
     }
 
-    fn prepare(settings: Settings) -> Result<Self, LabError> {
+    fn prepare(settings: Settings, certificates: Option<Arc<Certificates>>) -> Result<Self, LabError> {
         let folder = tempfile::tempdir().map_err(LabError::while_doing("make a server's folder"))?;
-        let certificates = match settings.encryption {
-            Encryption::Off => None,
-            Encryption::Tls => Some(Certificates::make(folder.path())?),
-        };
         let process = Mutex::new(Process::Ended);
         let server = Self { process, settings, certificates, port: Port::reserve()?, folder };
         server.write_configuration().map_err(LabError::while_doing("write a server's configuration"))?;
@@ -369,7 +216,7 @@ impl RedisServer {
     /// The certificate that a client must trust, as a PEM file; `None` without TLS.
     #[must_use]
     pub fn authority(&self) -> Option<PathBuf> {
-        self.certificates.as_ref().map(Certificates::authority)
+        self.certificates.as_ref().map(|certificates| certificates.authority())
     }
 
     /// Its folder, with the append-only file in it.

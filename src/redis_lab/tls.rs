@@ -1,9 +1,12 @@
 //! A certificate authority and a server's certificate, made by `openssl` in a folder, of use for two days.
 
 use super::LabError;
+use super::settings::Encryption;
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
+use std::sync::Arc;
+use tempfile::TempDir;
 
 /// Two certificates: rustls refuses a server whose own certificate is that of an authority.
 const CONFIGURATION: &str = "[req]
@@ -21,14 +24,22 @@ subjectAltName = IP:127.0.0.1, DNS:localhost
 extendedKeyUsage = serverAuth, clientAuth
 ";
 
-/// The files that a server over TLS needs.
+/// The files that a server over TLS needs, in a folder that is gone with them.
 #[derive(Debug)]
-pub(super) struct Certificates(PathBuf);
+pub(super) struct Certificates(TempDir);
 
 impl Certificates {
-    /// Makes them in a folder.
-    pub(super) fn make(folder: &Path) -> Result<Self, LabError> {
-        let certificates = Self(folder.to_owned());
+    /// Makes them if the encryption takes any.
+    pub(super) fn wanted(encryption: Encryption) -> Result<Option<Arc<Self>>, LabError> {
+        match encryption {
+            Encryption::Off => Ok(None),
+            Encryption::Tls => Self::make().map(|made| Some(Arc::new(made))),
+        }
+    }
+
+    fn make() -> Result<Self, LabError> {
+        let folder = tempfile::tempdir().map_err(LabError::while_doing("make a folder for certificates"))?;
+        let certificates = Self(folder);
         std::fs::write(certificates.file("openssl.cnf"), CONFIGURATION)
             .map_err(LabError::while_doing("write openssl's configuration"))?;
         certificates.request("authority", &[])?;
@@ -39,14 +50,22 @@ impl Certificates {
     fn request(&self, name: &str, signed_by: &[&str]) -> Result<(), LabError> {
         let (key, certificate) = (format!("{name}.key"), format!("{name}.crt"));
         let mut command = Command::new("openssl");
-        command.current_dir(&self.0).args(["req", "-x509", "-nodes", "-days", "2", "-config", "openssl.cnf"]);
+        command.current_dir(self.0.path()).args([
+            "req",
+            "-x509",
+            "-nodes",
+            "-days",
+            "2",
+            "-config",
+            "openssl.cnf",
+        ]);
         command.args(["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-extensions", name]);
         command.args(["-keyout", &key, "-out", &certificate]).args(signed_by);
         run(&mut command)
     }
 
     fn file(&self, name: &str) -> PathBuf {
-        self.0.join(name)
+        self.0.path().join(name)
     }
 
     /// What a client must trust, as PEM.

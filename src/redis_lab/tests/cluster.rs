@@ -1,4 +1,4 @@
-use crate::redis_lab::{Account, RedisCluster, RedisServer, Reply, Settings};
+use crate::redis_lab::{Account, Encryption, RedisCluster, RedisServer, Reply, Settings};
 
 fn other_than<'c>(cluster: &'c RedisCluster, owner: &RedisServer) -> &'c RedisServer {
     cluster.nodes().iter().find(|node| node.port() != owner.port()).expect("there are several")
@@ -42,4 +42,14 @@ fn a_cluster_is_down_without_a_node_and_up_with_its_data_after_the_restart() {
 fn a_cluster_may_have_one_node() {
     let cluster = RedisCluster::start(1).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(ask(&cluster.nodes()[0], &["SET", "port", "1"]), "OK");
+}
+
+#[test]
+fn the_nodes_of_a_cluster_find_each_other_over_tls() {
+    let settings = Settings { encryption: Encryption::Tls, ..Settings::default() };
+    let cluster = RedisCluster::start_with(2, settings).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(cluster.nodes()[0].authority(), cluster.nodes()[1].authority());
+    let owner = cluster.owner_of("port").expect("it is known");
+    let moved = ask(other_than(&cluster, owner), &["GET", "port"]);
+    assert!(moved.ends_with(&format!(" {}", owner.address())), "{moved}");
 }
