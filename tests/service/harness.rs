@@ -318,8 +318,8 @@ impl Process {
         environment: &[(&str, &str)],
         more: &str,
     ) -> Self {
-        let (config, log) =
-            (outside.folder.path().join("service.toml"), outside.folder.path().join("service.log"));
+        let file = |kind: &str| outside.folder.path().join(format!("service-{}.{kind}", address.port()));
+        let (config, log) = (file("toml"), file("log"));
         std::fs::write(&config, outside.config_text(&address.to_string(), more)).expect("a file");
         let output = std::fs::OpenOptions::new().create(true).append(true).open(&log).expect("the log");
         let child = Command::new(env!("CARGO_BIN_EXE_switchyard"))

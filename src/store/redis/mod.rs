@@ -134,6 +134,7 @@ impl Shared {
         }
         for (index, commit) in row.iter().enumerate() {
             self.commit_under_its_tag(commit, index).await?;
+            fail::fail_point!("store::committed_under_a_tag");
         }
         Ok(())
     }
