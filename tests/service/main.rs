@@ -8,4 +8,6 @@ mod load;
 mod power_cut;
 mod real_switch;
 mod records;
+#[cfg(feature = "fail-points")]
+mod redis;
 mod secrets;
