@@ -7,7 +7,7 @@ use crate::{http, ssh, store, webhook};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use switchyard_actors::settings::{
-    CheckoutSettings, DeliverySettings, GraphSettings, JobSettings, SupervisionSettings,
+    CheckoutSettings, DeliverySettings, GraphSettings, JobSettings, RetentionSettings, SupervisionSettings,
 };
 
 /// What ships: every key, its value, and one comment.
@@ -31,6 +31,8 @@ pub struct Config {
     pub ssh: ssh::Settings,
     /// Delivering webhooks.
     pub delivery: DeliverySettings,
+    /// Forgetting what has ended.
+    pub retention: RetentionSettings,
     /// Sending one webhook.
     pub webhook: webhook::Settings,
     /// Logging.
@@ -137,6 +139,7 @@ impl Config {
             ("delivery.max_in_flight", self.delivery.max_in_flight as u64),
             ("delivery.max_in_flight_per_partner", self.delivery.max_in_flight_per_partner as u64),
             ("delivery.sweep_ms", self.delivery.sweep_ms),
+            ("retention.sweep_ms", self.retention.sweep_ms),
         ];
         match at_least_one.iter().find(|(_, value)| *value == 0) {
             Some((key, _)) => Err(format!("{key} is 0: 1 or more is accepted")),
@@ -152,6 +155,7 @@ impl Config {
             job: self.job.clone(),
             supervision: self.supervision.clone(),
             delivery: self.delivery.clone(),
+            retention: self.retention.clone(),
         }
     }
 }
@@ -190,6 +194,7 @@ mod tests {
         assert_eq!(format!("{:?}", config.checkout), format!("{:?}", CheckoutSettings::default()));
         assert_eq!(format!("{:?}", config.supervision), format!("{:?}", SupervisionSettings::default()));
         assert_eq!(format!("{:?}", config.delivery), format!("{:?}", DeliverySettings::default()));
+        assert_eq!(format!("{:?}", config.retention), format!("{:?}", RetentionSettings::default()));
         assert_eq!(format!("{:?}", config.http), format!("{:?}", http::Settings::default()));
         assert_eq!(format!("{:?}", config.ssh), format!("{:?}", ssh::Settings::default()));
         assert_eq!(format!("{:?}", config.webhook), format!("{:?}", webhook::Settings::default()));

@@ -4,6 +4,7 @@
 //! their own, so that SSH cryptography never stands in the way of an answer. Nothing outside this module knows how many
 //! there are.
 
+use crate::archivist::Archivist;
 use crate::checkout::CheckoutActor;
 use crate::domain::ids::{PartnerId, SwitchId};
 use crate::fleet::{Fleet, ReleaseSwitch, Share, StopFleet, WakeSwitch};
@@ -169,6 +170,10 @@ fn start_edge_actors(
     sender: &dyn Fn() -> Rc<dyn WebhookSender>,
 ) {
     let (for_webhook, sender, webhook) = (Arc::clone(&outside), sender(), doors.webhook.clone());
+    let for_archivist = Arc::clone(&outside);
+    actix_rt::spawn(keep("archivist", Door::default(), waits, move || {
+        Archivist::new(Arc::clone(&for_archivist))
+    }));
     actix_rt::spawn(keep("checkout", checkout, waits, move || {
         CheckoutActor::new(Arc::clone(&outside), Arc::clone(&doors) as Arc<dyn Wakes>)
     }));

@@ -13,6 +13,7 @@
 //! `domain` knows nothing of actors; actors know `domain`, `ports` and each other's messages, never each other's
 //! structs. No HTTP, SSH or database library is in this crate's manifest.
 
+pub mod archivist;
 pub mod checkout;
 pub mod domain;
 pub mod fail_points;

@@ -72,6 +72,30 @@ pub struct DeliverySettings {
     pub sweep_ms: u64,
 }
 
+/// How long what has ended is kept.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RetentionSettings {
+    /// Days that the full record stays after a subscription's end; then its tombstone, for good.
+    pub full_days: u64,
+    /// How often the store is asked for what is due.
+    pub sweep_ms: u64,
+}
+
+impl Default for RetentionSettings {
+    fn default() -> Self {
+        Self { full_days: 30, sweep_ms: 3_600_000 }
+    }
+}
+
+impl RetentionSettings {
+    /// The days, in milliseconds.
+    #[must_use]
+    pub fn keep_ms(&self) -> u64 {
+        self.full_days.saturating_mul(86_400_000)
+    }
+}
+
 /// All of them.
 #[derive(Debug, Clone, Default)]
 pub struct GraphSettings {
@@ -83,6 +107,8 @@ pub struct GraphSettings {
     pub supervision: SupervisionSettings,
     /// Webhooks.
     pub delivery: DeliverySettings,
+    /// What has ended.
+    pub retention: RetentionSettings,
 }
 
 impl Default for CheckoutSettings {

@@ -63,3 +63,23 @@ fn split(value: &[u8]) -> Option<(CommitId, &[u8])> {
     let (version, json) = value.split_first_chunk::<VERSION_BYTES>()?;
     Some((CommitId(Uuid::from_bytes(*version)), json))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use switchyard_actors::domain::claim::Receipt;
+    use switchyard_actors::domain::ids::{JobId, SubscriptionId};
+    use switchyard_actors::domain::request::Fingerprint;
+    use switchyard_actors::domain::retention::Tombstone;
+
+    #[test]
+    fn a_tombstone_which_stays_for_good_takes_273_bytes() {
+        let fingerprint = Fingerprint::try_from("ab".repeat(32)).expect("32 bytes");
+        let receipt = Receipt::Direct {
+            job: JobId(Uuid::from_u128(u128::MAX)),
+            subscription: SubscriptionId(Uuid::from_u128(u128::MAX)),
+        };
+        let record = Record::Tombstone(Tombstone { fingerprint, receipt });
+        assert_eq!(encode(CommitId(Uuid::nil()), &record).len(), 273);
+    }
+}

@@ -71,11 +71,9 @@ fn a_redis_that_is_killed_in_the_middle_of_2000_checkouts_loses_none_that_was_an
                 redis.restart().expect("it starts again, with its file");
             }
         };
-        let (answers, ()) =
-            tokio::join!(stream::iter(asked).buffered(64).collect::<Vec<_>>(), killed);
+        let (answers, ()) = tokio::join!(stream::iter(asked).buffered(64).collect::<Vec<_>>(), killed);
 
-        let first: HashMap<_, Value> =
-            places.iter().copied().zip(answers.iter().map(Answer::json)).collect();
+        let first: HashMap<_, Value> = places.iter().copied().zip(answers.iter().map(Answer::json)).collect();
         let told = |outside: &Outside, name: &str| outside.event_counts().get(name).copied().unwrap_or(0);
         outside.until("all completed", |o| told(o, "provisioning.completed") >= places.len()).await;
         outside.until("all activated", |o| told(o, "subscription.activated") >= places.len()).await;

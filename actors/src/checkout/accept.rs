@@ -20,6 +20,7 @@ use crate::domain::inventory::{Location, PlanVersion, Unit};
 use crate::domain::job::{JobKind, JobState};
 use crate::domain::record::{Index, JobRecord, Key, PortPlan, PortRecord, Record, SubscriptionRecord, Tag};
 use crate::domain::request::{CheckoutRequest, DeliveryMode};
+use crate::domain::retention::Tombstone;
 use crate::domain::session::WorkItem;
 use crate::domain::subscription::{Hold, SubscriptionState};
 use crate::domain::time::UnixMillis;
@@ -38,9 +39,15 @@ enum Place {
     Unit(Unit),
 }
 
+/// What stands under the key.
+enum Known {
+    Record(CheckoutRecord, Stored),
+    Tombstone(Tombstone),
+}
+
 /// Everything that the rules look at.
 struct Facts {
-    known: Option<(CheckoutRecord, Stored)>,
+    known: Option<Known>,
     plan: Option<PlanVersion>,
     place: Option<Place>,
 }
@@ -54,12 +61,18 @@ pub async fn accept(
     let mut made: Option<Receipt> = None;
     for _ in 0..outside.settings.checkout.max_rounds {
         let facts = look(&outside, &request).await?;
-        if let Some((known, stored)) = &facts.known {
-            if known.is_accepted() {
-                return known_answer(known, &request, made).map_err(Refused::Denied);
+        match &facts.known {
+            Some(Known::Tombstone(known)) => {
+                return known_answer(*known, &request, made).map_err(Refused::Denied);
             }
-            finish(&outside, known, stored).await?;
-            continue;
+            Some(Known::Record(known, _)) if known.is_accepted() => {
+                return known_answer(Tombstone::of(known), &request, made).map_err(Refused::Denied);
+            }
+            Some(Known::Record(known, stored)) => {
+                finish(&outside, known, stored).await?;
+                continue;
+            }
+            None => {}
         }
         let (plan, place) = rules(&request, &facts, outside.clock.now()).map_err(Refused::Denied)?;
         let receipt = fresh_receipt(&outside, &request.mode);
@@ -84,7 +97,7 @@ pub async fn accept(
 
 /// The answer for a key that is decided.
 fn known_answer(
-    known: &CheckoutRecord,
+    known: Tombstone,
     request: &CheckoutRequest,
     made: Option<Receipt>,
 ) -> Result<Accepted, CheckoutDenied> {
@@ -115,7 +128,8 @@ async fn look_up(
     let mut read = read.into_iter();
     let known = match read.next().flatten() {
         Some(stored) => match stored.record.clone() {
-            Record::Checkout(record) => Some((record, stored)),
+            Record::Checkout(record) => Some(Known::Record(record, stored)),
+            Record::Tombstone(tombstone) => Some(Known::Tombstone(tombstone)),
             other => unreachable!("a checkout key holds {other:?}"),
         },
         None => None,

@@ -15,6 +15,7 @@ pub mod job;
 pub mod port;
 pub mod record;
 pub mod request;
+pub mod retention;
 pub mod session;
 pub mod subscription;
 pub mod text;

@@ -11,6 +11,7 @@ use super::inventory::{ApiKeyHash, InventoryPort, Location, Partner, PlanVersion
 use super::job::{JobKind, JobState};
 use super::port::PortState;
 use super::request::CheckoutKey;
+use super::retention::Tombstone;
 use super::subscription::SubscriptionState;
 use super::text::{LocationHash, MacAddress};
 use super::time::UnixMillis;
@@ -34,6 +35,8 @@ pub enum Tag {
     Directory(uuid::Uuid),
     /// What the operator owns and the partners sell, one record a tag in a cluster.
     Inventory,
+    /// What has ended, and is to be forgotten but for its tombstone.
+    Retention,
 }
 
 impl fmt::Display for Tag {
@@ -45,6 +48,7 @@ impl fmt::Display for Tag {
             Self::Checkout(key) => write!(f, "checkout/{}/{}", key.partner, key.external.as_str()),
             Self::Directory(id) => write!(f, "directory/{id}"),
             Self::Inventory => f.write_str("inventory"),
+            Self::Retention => f.write_str("retention"),
         }
     }
 }
@@ -52,7 +56,7 @@ impl fmt::Display for Tag {
 /// The name of one record.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Key {
-    /// An idempotency key's [`CheckoutRecord`].
+    /// An idempotency key's [`CheckoutRecord`], or its [`Tombstone`].
     Checkout(CheckoutKey),
     /// A [`SubscriptionRecord`], under the tag of its switch or unit.
     Subscription(Tag, SubscriptionId),
@@ -249,6 +253,8 @@ pub struct Transcript {
 pub enum Record {
     /// Under [`Key::Checkout`].
     Checkout(CheckoutRecord),
+    /// Under [`Key::Checkout`], when its subscription has ended long ago.
+    Tombstone(Tombstone),
     /// Under [`Key::Subscription`].
     Subscription(SubscriptionRecord),
     /// Under [`Key::Job`].
@@ -298,6 +304,8 @@ pub enum Index {
     Ports(SwitchId),
     /// The location hashes that stand for ports of a switch.
     Locations(SwitchId),
+    /// Subscriptions that have ended, or are about to, by when they are to be forgotten.
+    Ended,
 }
 
 impl Index {
@@ -310,6 +318,7 @@ impl Index {
             Self::Switches | Self::Partners | Self::Plans(_) | Self::Ports(_) | Self::Locations(_) => {
                 Tag::Inventory
             }
+            Self::Ended => Tag::Retention,
         }
     }
 }
@@ -326,6 +335,7 @@ impl fmt::Display for Index {
             Self::Plans(partner) => write!(f, "plans/{partner}"),
             Self::Ports(switch) => write!(f, "ports/{switch}"),
             Self::Locations(switch) => write!(f, "locations/{switch}"),
+            Self::Ended => f.write_str("ended"),
         }
     }
 }

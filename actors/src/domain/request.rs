@@ -45,8 +45,24 @@ pub struct CheckoutRequest {
 
 /// Tells two requests under one key apart: SHA-256 over the normalised fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(try_from = "String", into = "String")]
 pub struct Fingerprint([u8; 32]);
+
+impl TryFrom<String> for Fingerprint {
+    type Error = hex::FromHexError;
+
+    fn try_from(text: String) -> Result<Self, hex::FromHexError> {
+        let mut bytes = [0; 32];
+        hex::decode_to_slice(text, &mut bytes)?;
+        Ok(Self(bytes))
+    }
+}
+
+impl From<Fingerprint> for String {
+    fn from(fingerprint: Fingerprint) -> Self {
+        hex::encode(fingerprint.0)
+    }
+}
 
 impl CheckoutRequest {
     /// The fingerprint. Case and spelling of ids and MACs are gone by now, so the same wish has the same one.
