@@ -20,6 +20,7 @@ pub mod moment;
 pub mod report;
 pub mod request;
 mod story;
+pub mod witness;
 
 #[cfg(test)]
 mod tests;

@@ -9,3 +9,5 @@ mod power_cut;
 mod real_switch;
 mod records;
 mod secrets;
+#[cfg(feature = "fail-points")]
+mod witnesses;

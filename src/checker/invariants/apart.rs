@@ -1,4 +1,6 @@
-//! Invariant 9: Two partners never see each other's ids: no answer or webhook to one carries an id that is the other's. What a partner
+//! Invariant 9.
+//!
+//! Two partners never see each other's ids: no answer or webhook to one carries an id that is the other's. What a partner
 //! named itself is no news to it.
 
 use std::collections::{BTreeMap, BTreeSet};

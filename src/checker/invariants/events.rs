@@ -1,4 +1,6 @@
-//! Invariant 4: Every event arrives at least once, signed, with the same bytes each time, or is listed as a dead letter; and
+//! Invariant 4.
+//!
+//! Every event arrives at least once, signed, with the same bytes each time, or is listed as a dead letter; and
 //! `subscription.activated` goes with `provisioning.completed`.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,4 +1,6 @@
-//! Invariant 7: A port has one holder: a subscription that completed holds it until somebody cancels it, and a request that comes
+//! Invariant 7.
+//!
+//! A port has one holder: a subscription that completed holds it until somebody cancels it, and a request that comes
 //! meanwhile is refused.
 
 use super::super::case::{Case, Fate};

@@ -1,4 +1,6 @@
-//! Invariant 1: One key: one subscription, and one provisioning job, with one more for each retry that was asked for; the same bytes for
+//! Invariant 1.
+//!
+//! One key: one subscription, and one provisioning job, with one more for each retry that was asked for; the same bytes for
 //! each repeat; and for another wish under a used key a 409 that names the ids there are.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,4 +1,6 @@
-//! Invariant 3: A job has one outcome: it completed or it failed, and that is one event, however often it is delivered.
+//! Invariant 3.
+//!
+//! A job has one outcome: it completed or it failed, and that is one event, however often it is delivered.
 
 use uuid::Uuid;
 

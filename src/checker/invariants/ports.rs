@@ -1,4 +1,6 @@
-//! Invariant 6: A port is as its partner was told: after `provisioning.completed` what the plan says, and read from the switch before
+//! Invariant 6.
+//!
+//! A port is as its partner was told: after `provisioning.completed` what the plan says, and read from the switch before
 //! that was told; after `provisioning.failed` as before, or marked dirty. A port that nobody asked for stays as it was.
 //!
 //! A port whose subscription was changed or cancelled later, or that has two holders, is set aside: the first has outcomes that

@@ -1,4 +1,6 @@
-//! Invariant 2: What a 2xx promised is found again: each accepted job comes to an outcome that its partner is told of, each home-drop is
+//! Invariant 2.
+//!
+//! What a 2xx promised is found again: each accepted job comes to an outcome that its partner is told of, each home-drop is
 //! told to be pending, and no repeat is refused as if nobody had ever asked.
 //!
 //! That something never came can only be said of a history in which everything came to rest.

@@ -1,4 +1,6 @@
-//! Invariant 8: No secret is seen: not in a log or another text that was handed in, nor in an answer or a webhook, in any of the spellings
+//! Invariant 8.
+//!
+//! No secret is seen: not in a log or another text that was handed in, nor in an answer or a webhook, in any of the spellings
 //! in which a program might print it. A finding names the secret and the place, and never shows it.
 
 use super::super::casebook::Casebook;

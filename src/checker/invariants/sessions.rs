@@ -1,4 +1,6 @@
-//! Invariant 5: One session at work on a switch. Two that were open at once, or whose commands came in turn, are a violation, unless the
+//! Invariant 5.
+//!
+//! One session at work on a switch. Two that were open at once, or whose commands came in turn, are a violation, unless the
 //! harness itself had frozen the holder for all of that time.
 
 use std::collections::BTreeMap;

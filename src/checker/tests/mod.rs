@@ -7,6 +7,7 @@ mod keys;
 mod privacy;
 mod reports;
 mod switches;
+mod witness;
 mod world;
 
 use super::{Finding, Invariant, Verdict, judge};
