@@ -77,6 +77,12 @@ impl<'h> Case<'h> {
         self.calls.iter().copied().filter(|call| !call.reply.is_refusal())
     }
 
+    /// The answers to everything that was sent about the key.
+    pub fn all_answers(&self) -> impl Iterator<Item = &'h Answer> {
+        let to_calls = self.calls.iter().filter_map(|call| call.reply.answer());
+        self.answers().map(|(_, answer)| answer).chain(to_calls)
+    }
+
     /// Every subscription that was ever shown under the key.
     pub fn subscriptions(&self) -> BTreeSet<Uuid> {
         let answered = self.answers().filter_map(|(_, answer)| Ids::of(&answer.body).subscription);
@@ -101,6 +107,23 @@ impl<'h> Case<'h> {
     /// Whether the id is a subscription's or a job's that was shown under the key.
     pub fn has(&self, id: &Uuid) -> bool {
         self.jobs().contains(id) || self.subscriptions().contains(id)
+    }
+
+    /// How many jobs there may be: one, one more for each retry, and those of other calls whose answer nobody saw.
+    pub fn allowed_jobs(&self) -> usize {
+        let makes_one = |call: &&Call| match call.intent {
+            Intent::Retry => true,
+            Intent::ConfirmInstall { .. } => false,
+            Intent::Cancel | Intent::Suspend | Intent::Reactivate | Intent::ChangePlan { .. } => {
+                job_of(call).is_none()
+            }
+        };
+        1 + self.effective_calls().filter(makes_one).count()
+    }
+
+    /// Whether no witness saw a sign that it was ever accepted.
+    pub fn is_silent(&self) -> bool {
+        self.events.is_empty() && self.dead.is_empty() && self.acceptances().is_empty()
     }
 
     /// The jobs that a 2xx promised.

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use uuid::Uuid;
 
-use super::case::Case;
+use super::case::{Case, Fate};
 use super::event::{Event, Unreadable};
 use super::history::{Command, Ending, History, Place, Secret, Session};
 use super::request::Key;
@@ -17,6 +17,8 @@ pub(super) struct Casebook<'h> {
     pub history: &'h History,
     pub cases: BTreeMap<Key, Case<'h>>,
     pub unreadable: Vec<Unreadable<'h>>,
+    /// Dead letters of which nobody knows whose they are.
+    nameless_letters: usize,
     sessions: HashMap<&'h str, Vec<&'h Session>>,
     commands: HashMap<&'h str, Vec<&'h Command>>,
 }
@@ -27,6 +29,7 @@ impl<'h> Casebook<'h> {
             history,
             cases: BTreeMap::new(),
             unreadable: Vec::new(),
+            nameless_letters: 0,
             sessions: HashMap::new(),
             commands: HashMap::new(),
         };
@@ -68,9 +71,14 @@ impl<'h> Casebook<'h> {
                 self.case_mut(key).calls.push(call);
             }
         }
+        let arrived =
+            self.cases.values().flat_map(|case| case.events.iter().map(|event| (event.id, &case.key)));
+        let arrived: HashMap<&str, Key> = arrived.map(|(id, key)| (id, key.clone())).collect();
         for letter in &self.history.dead_letters {
-            if let Some(key) = keys.get(&letter.subscription) {
-                self.case_mut(key).dead.push(letter);
+            let named = letter.subscription.and_then(|subscription| keys.get(&subscription));
+            match named.or_else(|| arrived.get(letter.id.as_str())) {
+                Some(key) => self.case_mut(key).dead.push(letter),
+                None => self.nameless_letters += 1,
             }
         }
         for case in self.cases.values_mut() {
@@ -111,6 +119,16 @@ impl<'h> Casebook<'h> {
     /// Every switch that a witness spoke of.
     pub fn switches(&self) -> BTreeSet<&'h str> {
         self.sessions.keys().chain(self.commands.keys()).copied().collect()
+    }
+
+    /// What became of a case. Where everything has come to rest, what was accepted without an answer would have shown.
+    pub fn fate(&self, case: &Case<'h>) -> Fate {
+        match case.fate() {
+            Fate::Unsettled if self.is_drained() && self.nameless_letters == 0 && case.is_silent() => {
+                Fate::NeverTaken
+            }
+            fate => fate,
+        }
     }
 
     /// The port that a case is about, if it was watched.

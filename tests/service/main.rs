@@ -3,6 +3,8 @@
 mod bad_input;
 mod checkout;
 mod harness;
+#[cfg(feature = "fail-points")]
+mod judged;
 mod kill;
 mod load;
 mod power_cut;

@@ -4,7 +4,8 @@ use crate::harness::*;
 use serde_json::Value;
 use std::time::Instant;
 use switchyard::checker::history::{
-    self, Attempt, Ending, History, Partner, Place, Plan, Recipient, Reply, WebhookSecret,
+    self, Attempt, DeadLetter, Ending, EventName, History, Partner, Place, Plan, Recipient, Reply, Text,
+    WebhookSecret,
 };
 use switchyard::checker::moment::{Beginning, Moment, Span};
 use switchyard::checker::request::Request;
@@ -66,6 +67,22 @@ impl Witnesses {
 
     pub fn remember(&mut self, attempts: impl IntoIterator<Item = Attempt>) {
         self.history.attempts.extend(attempts);
+    }
+
+    /// What was logged.
+    pub fn hear_log(&mut self, text: String) {
+        self.history.texts.push(Text { place: "the service's log".to_owned(), text });
+    }
+
+    /// Lines of `switchyard dead-letters`: id, `partner` and whose, event, and why.
+    pub fn hear_dead_letters(&mut self, lines: &str) {
+        let letters = lines.lines().filter_map(|line| {
+            let words: Vec<_> = line.split_whitespace().collect();
+            let [id, "partner", _, event, ..] = words[..] else { return None };
+            let (id, event) = (id.to_owned(), EventName::parse(event));
+            Some(DeadLetter { id, event, subscription: None, job: None })
+        });
+        self.history.dead_letters.extend(letters);
     }
 
     /// Hears everyone, once everything has come to rest.

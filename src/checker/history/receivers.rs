@@ -90,15 +90,16 @@ impl fmt::Display for EventName {
     }
 }
 
-/// An event that the service gave up and lists.
+/// An event that the service gave up and lists. A list that names neither subscription nor job will do where the event arrived
+/// at least once.
 #[derive(Clone, Debug)]
 pub struct DeadLetter {
     /// Its `X-Webhook-Id`.
     pub id: String,
     /// What happened.
     pub event: EventName,
-    /// To what.
-    pub subscription: Uuid,
-    /// In which job, where the event names one.
+    /// To what, where the list says.
+    pub subscription: Option<Uuid>,
+    /// In which job, where the list says.
     pub job: Option<Uuid>,
 }

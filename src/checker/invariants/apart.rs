@@ -1,7 +1,7 @@
 //! Invariant 9.
 //!
-//! Two partners never see each other's ids: no answer or webhook to one carries an id that is the other's. What a partner
-//! named itself is no news to it.
+//! Two partners never see each other's ids: no answer or webhook to one carries an id that is the other's. That
+//! a partner is refused what it named itself is no news to it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,6 @@ use super::super::docket::Docket;
 use super::super::history::Recipient;
 use super::super::moment::Moment;
 use super::super::report::Verdict;
-use super::super::request::Wish;
 use super::super::story::Story;
 
 /// Bytes that a partner got, and about what.
@@ -28,14 +27,11 @@ struct Seen<'b, 'h> {
 pub(super) fn judge(book: &Casebook<'_>) -> Verdict {
     let mut docket = Docket::open(book);
     let owners = owners(book);
-    let named = named_by_themselves(book);
     let partners: BTreeSet<Uuid> = owners.values().copied().collect();
     for case in book.cases.values() {
         for seen in seen_about(case) {
             docket.looked_at("answers and webhooks", 1);
-            let is_foreign = |id: &&Uuid| {
-                owners.get(*id).is_some_and(|owner| *owner != seen.by) && !named.contains(&(seen.by, **id))
-            };
+            let is_foreign = |id: &&Uuid| owners.get(*id).is_some_and(|owner| *owner != seen.by);
             if let Some(id) = seen.ids.iter().find(is_foreign) {
                 report(&mut docket, &seen, *id, owners[id]);
             }
@@ -60,24 +56,18 @@ fn owners(book: &Casebook<'_>) -> BTreeMap<Uuid, Uuid> {
     owners
 }
 
-fn named_by_themselves(book: &Casebook<'_>) -> BTreeSet<(Uuid, Uuid)> {
-    let attempts = book.history.attempts.iter();
-    let ids = attempts.flat_map(|attempt| {
-        let unit = match &attempt.request.wish {
-            Wish::HomeDrop { unit, .. } => Some(*unit),
-            Wish::Direct { .. } => None,
-        };
-        let named = [Some(attempt.request.wish.plan()), unit];
-        named.into_iter().flatten().map(|id| (attempt.request.key.partner, id))
-    });
-    ids.collect()
-}
-
 fn seen_about<'b, 'h>(case: &'b Case<'h>) -> Vec<Seen<'b, 'h>> {
     let own = case.key.partner;
     let mut seen = Vec::new();
     for (_, answer) in case.answers() {
         seen.push(Seen { by: own, case, at: answer.at, what: "an answer", ids: uuids_in(&answer.body) });
+    }
+    for (call, answer) in case.calls.iter().filter_map(|call| Some((call, call.reply.answer()?))) {
+        let mut ids = uuids_in(&answer.body);
+        if call.reply.is_refusal() {
+            ids.remove(&call.subscription);
+        }
+        seen.push(Seen { by: call.partner, case, at: answer.at, what: "an answer", ids });
     }
     for event in &case.events {
         let by = match event.delivery.to {

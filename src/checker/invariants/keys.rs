@@ -11,7 +11,7 @@ use super::super::case::{Case, Fate};
 use super::super::casebook::Casebook;
 use super::super::docket::Docket;
 use super::super::event::Ids;
-use super::super::history::{Answer, Attempt, Intent};
+use super::super::history::{Answer, Attempt};
 use super::super::report::Verdict;
 use super::super::request::Key;
 
@@ -41,11 +41,10 @@ fn one_subscription<'h>(docket: &mut Docket<'_, 'h>, case: &Case<'h>) {
 }
 
 fn one_job<'h>(docket: &mut Docket<'_, 'h>, case: &Case<'h>) {
-    let jobs = case.jobs();
-    let retries = case.effective_calls().filter(|call| call.intent == Intent::Retry).count();
-    docket.looked_at("retries asked for", retries);
-    if jobs.len() > 1 + retries {
-        let what = format!("{} shows {} jobs for {retries} retries: {}", case.key, jobs.len(), list(&jobs));
+    let (jobs, allowed) = (case.jobs(), case.allowed_jobs());
+    docket.looked_at("more jobs asked for", allowed - 1);
+    if jobs.len() > allowed {
+        let what = format!("{} shows {} jobs where {allowed} may be: {}", case.key, jobs.len(), list(&jobs));
         docket.found(case, what);
     }
 }

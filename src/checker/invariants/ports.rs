@@ -31,11 +31,11 @@ pub(super) fn judge(book: &Casebook<'_>) -> Verdict {
 }
 
 fn judge_port<'h>(docket: &mut Docket<'_, 'h>, place: &Place, port: &Port, cases: &[&Case<'h>]) {
-    let takers: Vec<_> = cases.iter().filter(|case| case.fate() != Fate::NeverTaken).collect();
+    let takers: Vec<_> = cases.iter().filter(|case| docket.book.fate(case) != Fate::NeverTaken).collect();
     let is_altered = |case: &Case<'h>| case.effective_calls().any(|call| !is_provisioning(&call.intent));
     let completed: Vec<_> =
-        takers.iter().filter(|case| matches!(case.fate(), Fate::Completed { .. })).collect();
-    let is_open = takers.iter().any(|case| case.fate() == Fate::Unsettled || is_altered(case));
+        takers.iter().filter(|case| matches!(docket.book.fate(case), Fate::Completed { .. })).collect();
+    let is_open = takers.iter().any(|case| docket.book.fate(case) == Fate::Unsettled || is_altered(case));
     match (&completed[..], &takers[..]) {
         _ if is_open || completed.len() > 1 => docket.looked_at("ports set aside", 1),
         ([case], _) => after_completed(docket, place, port, case),

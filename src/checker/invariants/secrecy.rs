@@ -49,7 +49,7 @@ fn story_of_line(book: &Casebook<'_>, place: &str, line: &str) -> Story {
 fn in_answers_and_webhooks(docket: &mut Docket<'_, '_>, secret: &Secret, spelling: &str) {
     let has_it = |body: &[u8]| String::from_utf8_lossy(body).contains(spelling);
     for case in docket.book.cases.values() {
-        if case.answers().any(|(_, answer)| has_it(&answer.body)) {
+        if case.all_answers().any(|answer| has_it(&answer.body)) {
             docket.found(case, format!("{} is in an answer about {}", secret.name, case.key));
         }
         if case.events.iter().any(|event| has_it(&event.delivery.body)) {

@@ -1,6 +1,6 @@
 //! What holds is said to hold, and what only looks wrong is no violation.
 
-use super::super::history::{Answered, Ending, EventName, Freeze, History, Intent, Standing};
+use super::super::history::{Answered, Ending, EventName, Freeze, History, Intent, Reply, Standing};
 use super::super::moment::Span;
 use super::super::{Invariant, Verdict, judge};
 use super::nothing_is_found;
@@ -24,7 +24,7 @@ fn on_a_clean_history_every_invariant_holds() {
     assert_eq!(counted(Invariant::PortAsTold, "configurations after completed"), 2 * (CHECKOUTS - 1));
     assert_eq!(counted(Invariant::PortAsTold, "configurations after failed"), 1);
     assert_eq!(counted(Invariant::PortAsTold, "ports that nobody asked for"), 3);
-    assert_eq!(counted(Invariant::PartnersApart, "answers and webhooks"), 66);
+    assert_eq!(counted(Invariant::PartnersApart, "answers and webhooks"), 68);
 }
 
 #[test]
@@ -120,4 +120,26 @@ fn while_two_secrets_are_valid_either_signs() {
     let delivery = world.delivery(PLAIN, &EventName::Completed);
     delivery.previous_signature = delivery.signature.replace(sign("whsec-newer", &delivery.body));
     nothing_is_found(&world);
+}
+
+#[test]
+fn a_call_whose_answer_was_lost_may_have_made_a_job() {
+    let mut world = World::clean();
+    world.calls(PLAIN, Intent::Suspend, 500, None);
+    world.history.calls.last_mut().expect("it was called").reply =
+        Reply::Nothing { given_up: at(PLAIN, 510) };
+    world.tells(PLAIN, EventName::Completed, second_job_id(PLAIN), 600);
+    nothing_is_found(&world);
+}
+
+#[test]
+fn a_request_that_was_never_answered_and_left_no_trace_was_never_taken() {
+    let mut world = World::clean();
+    world.asks_as(PLAIN, "order-x", 700, Reply::Nothing { given_up: at(PLAIN, 710) });
+    world.asks_as(FAILED, "order-y", 700, Reply::Nothing { given_up: at(FAILED, 710) });
+    nothing_is_found(&world);
+    let Verdict::Held { looked_at } = judge(&world.history).verdict(Invariant::PortAsTold).clone() else {
+        panic!("just held");
+    };
+    assert_eq!(looked_at.get("ports set aside"), None);
 }

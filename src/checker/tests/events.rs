@@ -1,10 +1,10 @@
 //! Forged: outcomes that are told twice or both ways, and events that don't arrive as they must.
 
 use super::super::Invariant::{EveryEventArrives, OneOutcome};
-use super::super::history::{Answered, EventName};
+use super::super::history::{Answered, DeadLetter, EventName};
 use super::super::moment::Span;
 use super::world::*;
-use super::{is_found, only_violated};
+use super::{is_found, nothing_is_found, only_violated};
 
 #[test]
 fn a_job_that_completed_and_failed_is_found() {
@@ -25,11 +25,21 @@ fn an_outcome_that_is_two_events_is_found() {
 #[test]
 fn a_second_outcome_that_is_only_listed_as_a_dead_letter_is_found() {
     let mut world = World::clean();
-    let (subscription, job) = (subscription_id(PLAIN), Some(job_id(PLAIN)));
-    let letter =
-        super::super::history::DeadLetter { id: "x".into(), event: EventName::Failed, subscription, job };
+    let (subscription, job) = (Some(subscription_id(PLAIN)), Some(job_id(PLAIN)));
+    let letter = DeadLetter { id: "x".into(), event: EventName::Failed, subscription, job };
     world.history.dead_letters.push(letter);
     is_found(&world, OneOutcome, PLAIN);
+}
+
+#[test]
+fn an_event_that_never_arrived_and_is_a_dead_letter_is_no_violation() {
+    let mut world = World::clean();
+    world.forget_events(PLAIN);
+    let (subscription, job) = (Some(subscription_id(PLAIN)), Some(job_id(PLAIN)));
+    for (id, event) in [("x", EventName::Completed), ("y", EventName::Activated)] {
+        world.history.dead_letters.push(DeadLetter { id: id.into(), event, subscription, job });
+    }
+    nothing_is_found(&world);
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod events;
 mod keys;
 mod privacy;
 mod reports;
+mod surroundings;
 mod switches;
 mod witness;
 mod world;

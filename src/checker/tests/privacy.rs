@@ -3,9 +3,9 @@
 use serde_json::json;
 
 use super::super::Invariant::{NoSecretSeen, PartnersApart};
-use super::super::history::{EventName, Recipient};
+use super::super::history::{EventName, Intent, Recipient};
 use super::world::*;
-use super::{is_found, only_violated};
+use super::{is_found, nothing_is_found, only_violated};
 
 #[test]
 fn a_secret_in_a_log_is_found_and_not_shown() {
@@ -63,4 +63,17 @@ fn another_partners_own_id_is_found() {
     world.asks_as(PLAIN, "order-x", 500, refused(at(PLAIN, 510), 403, &told));
     let findings = only_violated(&world, PartnersApart);
     assert!(findings[0].what.contains(&partner(FOREIGN).to_string()), "{}", findings[0]);
+}
+
+#[test]
+fn a_call_on_another_partners_subscription_that_is_answered_is_found_and_one_that_is_refused_is_not() {
+    let mut world = World::clean();
+    world.calls(FOREIGN, Intent::Suspend, 500, Some(second_job_id(FOREIGN)));
+    let call = world.history.calls.last_mut().expect("it was called");
+    call.partner = partner(PLAIN);
+    is_found(&world, PartnersApart, FOREIGN);
+
+    let told = format!("no subscription {}", subscription_id(FOREIGN));
+    world.history.calls.last_mut().expect("it was called").reply = refused(at(FOREIGN, 510), 404, &told);
+    nothing_is_found(&world);
 }

@@ -215,11 +215,10 @@ impl World {
 
     /// The receiver turned the event down, and the service lists it.
     fn is_dead(&mut self, n: usize, event: EventName) {
-        let (subscription, job) = (subscription_id(n), None);
         let delivery = self.delivery(n, &event);
         delivery.answered = Answered::Status(404);
         let id = delivery.id.clone().expect("an id");
-        self.history.dead_letters.push(DeadLetter { id, event, subscription, job });
+        self.history.dead_letters.push(DeadLetter { id, event, subscription: None, job: None });
     }
 
     pub fn tells(&mut self, n: usize, event: EventName, job: Uuid, millis: u64) {
