@@ -75,8 +75,8 @@ impl Witnesses {
     }
 
     /// Lines of `switchyard dead-letters`: id, `partner` and whose, event, and why.
-    pub fn hear_dead_letters(&mut self, lines: &str) {
-        let letters = lines.lines().filter_map(|line| {
+    pub fn hear_dead_letters(&mut self, lines: &[String]) {
+        let letters = lines.iter().filter_map(|line| {
             let words: Vec<_> = line.split_whitespace().collect();
             let [id, "partner", _, event, ..] = words[..] else { return None };
             let (id, event) = (id.to_owned(), EventName::parse(event));
