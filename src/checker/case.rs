@@ -134,14 +134,19 @@ impl<'h> Case<'h> {
         accepted.chain(called).collect()
     }
 
-    /// By job, what was told of its outcome, whether it arrived or was given up.
+    /// By job, what was told of its outcome, whether it arrived or was given up. A dead letter that names no job is of the only
+    /// one there is.
     pub fn outcomes(&self) -> BTreeMap<Uuid, Told<'_>> {
         let is_outcome = |name: &EventName| matches!(name, EventName::Completed | EventName::Failed);
-        let arrived = self.events.iter().filter_map(|event| Some((event.job?, &event.name, event.id)));
+        let promised = self.promised_jobs();
+        let only_job = promised.first().filter(|_| promised.len() == 1).copied();
+        let arrived: BTreeSet<&str> = self.events.iter().map(|event| event.id).collect();
+        let unseen = self.dead.iter().filter(|letter| !arrived.contains(letter.id.as_str()));
         let dead =
-            self.dead.iter().filter_map(|letter| Some((letter.job?, &letter.event, letter.id.as_str())));
+            unseen.filter_map(|letter| Some((letter.job.or(only_job)?, &letter.event, letter.id.as_str())));
+        let told = self.events.iter().filter_map(|event| Some((event.job?, &event.name, event.id)));
         let mut outcomes: BTreeMap<Uuid, Told<'_>> = BTreeMap::new();
-        for (job, name, id) in arrived.chain(dead).filter(|(_, name, _)| is_outcome(name)) {
+        for (job, name, id) in told.chain(dead).filter(|(_, name, _)| is_outcome(name)) {
             outcomes.entry(job).or_default().entry(name).or_default().insert(id);
         }
         outcomes

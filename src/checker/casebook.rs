@@ -106,6 +106,11 @@ impl<'h> Casebook<'h> {
         self.history.ending == Ending::Drained
     }
 
+    /// Whether what isn't here doesn't exist: everything has come to rest, and no dead letter may be the one that is missed.
+    pub fn is_complete(&self) -> bool {
+        self.is_drained() && self.nameless_letters == 0
+    }
+
     /// A switch's sessions.
     pub fn sessions(&self, switch: &str) -> &[&'h Session] {
         self.sessions.get(switch).map_or(&[], Vec::as_slice)
@@ -124,9 +129,7 @@ impl<'h> Casebook<'h> {
     /// What became of a case. Where everything has come to rest, what was accepted without an answer would have shown.
     pub fn fate(&self, case: &Case<'h>) -> Fate {
         match case.fate() {
-            Fate::Unsettled if self.is_drained() && self.nameless_letters == 0 && case.is_silent() => {
-                Fate::NeverTaken
-            }
+            Fate::Unsettled if self.is_complete() && case.is_silent() => Fate::NeverTaken,
             fate => fate,
         }
     }

@@ -71,7 +71,7 @@ fn is_taken_or_dead<'h>(docket: &mut Docket<'_, 'h>, id: &str, arrivals: &Arriva
 
 /// As many activations as completions; only a reactivation makes one more.
 fn activation_goes_with_completion<'h>(docket: &mut Docket<'_, 'h>, case: &Case<'h>) {
-    if !docket.book.is_drained() {
+    if !docket.book.is_complete() {
         return;
     }
     let outcomes = case.outcomes();

@@ -13,6 +13,9 @@ use super::super::history::EventName;
 use super::super::report::Verdict;
 use super::super::request::Wish;
 
+const MAY_STILL_BE: &str =
+    "what is missing may still have come: the history was cut short, or a dead letter names nobody";
+
 pub(super) fn judge(book: &Casebook<'_>) -> Verdict {
     let mut docket = Docket::open(book);
     let mut accepted = 0;
@@ -20,17 +23,15 @@ pub(super) fn judge(book: &Casebook<'_>) -> Verdict {
         accepted += case.acceptances().len();
         names_its_subscription(&mut docket, case);
         is_not_forgotten(&mut docket, case);
-        if book.is_drained() {
+        if book.is_complete() {
             jobs_are_told_of(&mut docket, case);
             home_drop_is_told_of(&mut docket, case);
         }
     }
     docket.looked_at("answers that accepted", accepted);
-    match (book.is_drained(), accepted) {
+    match (book.is_complete(), accepted) {
         (true, 0) => docket.close("nothing was accepted"),
-        (drained, _) => {
-            docket.close_if(drained, "the history was cut short: what is missing may still have come")
-        }
+        (complete, _) => docket.close_if(complete, MAY_STILL_BE),
     }
 }
 

@@ -1,7 +1,8 @@
 //! Forged: outcomes that are told twice or both ways, and events that don't arrive as they must.
 
-use super::super::Invariant::{EveryEventArrives, OneOutcome};
+use super::super::Invariant::{AcceptedIsOnRecord, EveryEventArrives, OneOutcome};
 use super::super::history::{Answered, DeadLetter, EventName};
+use super::super::judge;
 use super::super::moment::Span;
 use super::world::*;
 use super::{is_found, nothing_is_found, only_violated};
@@ -35,11 +36,21 @@ fn a_second_outcome_that_is_only_listed_as_a_dead_letter_is_found() {
 fn an_event_that_never_arrived_and_is_a_dead_letter_is_no_violation() {
     let mut world = World::clean();
     world.forget_events(PLAIN);
-    let (subscription, job) = (Some(subscription_id(PLAIN)), Some(job_id(PLAIN)));
+    let (subscription, job) = (Some(subscription_id(PLAIN)), None);
     for (id, event) in [("x", EventName::Completed), ("y", EventName::Activated)] {
         world.history.dead_letters.push(DeadLetter { id: id.into(), event, subscription, job });
     }
     nothing_is_found(&world);
+}
+
+#[test]
+fn a_dead_letter_that_names_nobody_may_be_the_event_that_is_missed() {
+    let mut world = World::clean();
+    world.forget_events(PLAIN);
+    let letter = DeadLetter { id: "x".into(), event: EventName::Completed, subscription: None, job: None };
+    world.history.dead_letters.push(letter);
+    let report = judge(&world.history);
+    assert_eq!((report.violated(), report.not_judged()), (vec![], vec![AcceptedIsOnRecord]), "{report}");
 }
 
 #[test]
