@@ -3,6 +3,8 @@
 //! This crate touches: HTTP, the store's file, SSH, webhooks, and the simulated devices that stand at the other end. What is
 //! decided is decided in `switchyard_actors`. Only [`startup`] and the demo name siblings.
 
+#[cfg(any(test, feature = "fail-points"))]
+pub mod checker;
 pub mod cli;
 pub mod commands;
 pub mod config;

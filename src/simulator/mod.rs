@@ -38,5 +38,5 @@ pub use configuration::PortConfig;
 pub use faults::Fault;
 pub use fleet::{Addressing, SimulatedFleet};
 pub use personality::Personality;
-pub use plan::{ReceivedCommand, SwitchCounts, SwitchPlan};
+pub use plan::{ReceivedCommand, SeenSession, SwitchCounts, SwitchPlan};
 pub use switch::SimulatedSwitch;

@@ -80,3 +80,13 @@ pub struct ReceivedCommand {
     pub prompt: String,
     pub at: Instant,
 }
+
+/// A terminal line that was taken, and, if it was, given back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SeenSession {
+    /// Counts from 1 within the switch.
+    pub number: u64,
+    pub opened: Instant,
+    /// From here on the switch takes no line of it. `None`: it is open.
+    pub closed: Option<Instant>,
+}

@@ -86,6 +86,8 @@ pub struct Delivery {
     pub json: Option<Value>,
     pub arrived: Instant,
     pub signature: SignatureVerdict,
+    /// What it was answered with.
+    pub answer: Answer,
 }
 
 impl Delivery {
@@ -268,6 +270,7 @@ impl Desk {
             json: serde_json::from_slice(body).ok(),
             arrived: Instant::now(),
             signature: SignatureVerdict::Missing,
+            answer: Answer::Status(200),
         };
         delivery.signature = self.judge(&delivery);
         delivery
@@ -285,10 +288,11 @@ impl Desk {
         }
     }
 
-    fn remember(&self, delivery: Delivery) -> Answer {
+    fn remember(&self, mut delivery: Delivery) -> Answer {
         let answer = {
             let mut ledger = self.ledger();
             let answer = ledger.next_answer(delivery.event());
+            delivery.answer = answer.clone();
             ledger.deliveries.push(delivery);
             answer
         };

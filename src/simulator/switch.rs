@@ -17,11 +17,14 @@ use super::configuration::PortConfig;
 use super::connection::{self, Algorithms};
 use super::device::Device;
 use super::faults::{Fault, FaultBook, Strike, Welcome};
-use super::plan::{ReceivedCommand, SwitchCounts, SwitchPlan};
+use super::plan::{ReceivedCommand, SeenSession, SwitchCounts, SwitchPlan};
 use super::stream::Cut;
 
 /// Lines that a switch remembers; the oldest go first.
 const REMEMBERED_COMMANDS: usize = 10_000;
+
+/// Sessions that a switch remembers; the oldest go first.
+const REMEMBERED_SESSIONS: usize = 10_000;
 
 pub struct SimulatedSwitch {
     plan: SwitchPlan,
@@ -34,6 +37,7 @@ struct State {
     device: Device,
     faults: FaultBook,
     commands: VecDeque<ReceivedCommand>,
+    seen_sessions: VecDeque<SeenSession>,
     counts: SwitchCounts,
     /// Dropping a session's sender cuts it.
     sessions: HashMap<u64, oneshot::Sender<()>>,
@@ -98,6 +102,7 @@ impl SimulatedSwitch {
             device,
             faults: FaultBook::default(),
             commands: VecDeque::new(),
+            seen_sessions: VecDeque::new(),
             counts: SwitchCounts::default(),
             sessions: HashMap::new(),
             down_until: None,
@@ -197,6 +202,11 @@ impl SimulatedSwitch {
         self.look(|state| state.commands.iter().cloned().collect())
     }
 
+    /// Every session since the start, in the order in which they were opened.
+    pub fn sessions(&self) -> Vec<SeenSession> {
+        self.look(|state| state.seen_sessions.iter().copied().collect())
+    }
+
     /// Every session is cut and what was not saved is lost; the switch is back at once.
     pub fn reboot(&self) {
         self.reboot_for(Duration::ZERO);
@@ -209,7 +219,7 @@ impl SimulatedSwitch {
 
     /// Cuts every open session, as a lost link would; the switch itself runs on.
     pub fn cut_sessions(&self) {
-        self.change(|state| state.sessions.clear());
+        self.change(State::hang_up_all);
     }
 
     pub fn set_command_latency(&self, latency: Duration) {
@@ -347,20 +357,20 @@ impl SimulatedSwitch {
     }
 
     pub(super) fn cut(&self, session: u64) {
-        self.change(|state| state.sessions.remove(&session));
+        self.change(|state| state.hang_up(session));
     }
 
     /// No connection is served any more, and the open ones are cut.
     pub(super) fn stop(&self) {
         self.change(|state| {
             state.is_stopped = true;
-            state.sessions.clear();
+            state.hang_up_all();
         });
     }
 
     fn leave(&self, session: u64) {
         self.change(|state| {
-            state.sessions.remove(&session);
+            state.hang_up(session);
             state.device.session_ended(session);
             state.counts.sessions_open -= 1;
         });
@@ -384,6 +394,10 @@ impl State {
         self.counts.sessions_opened += 1;
         let session = self.counts.sessions_opened;
         self.sessions.insert(session, keep);
+        if self.seen_sessions.len() == REMEMBERED_SESSIONS {
+            self.seen_sessions.pop_front();
+        }
+        self.seen_sessions.push_back(SeenSession { number: session, opened: Instant::now(), closed: None });
         self.device.users.push(session);
         self.counts.sessions_open += 1;
         self.counts.most_sessions_open = self.counts.most_sessions_open.max(self.counts.sessions_open);
@@ -408,6 +422,24 @@ impl State {
         self.device.reboot(back);
         self.counts.reboots += 1;
         self.down_until = Some(back);
-        self.sessions.clear();
+        self.hang_up_all();
+    }
+
+    /// Nothing of the session is heard any more; its connection learns of it when it next looks.
+    fn hang_up(&mut self, session: u64) {
+        if self.sessions.remove(&session).is_none() {
+            return;
+        }
+        let seen = self.seen_sessions.iter_mut().rev().find(|seen| seen.number == session);
+        if let Some(seen) = seen {
+            seen.closed = Some(Instant::now());
+        }
+    }
+
+    fn hang_up_all(&mut self) {
+        let open: Vec<u64> = self.sessions.keys().copied().collect();
+        for session in open {
+            self.hang_up(session);
+        }
     }
 }

@@ -133,6 +133,12 @@ impl Outside {
         format!("{:010x}", switch * usize::from(self.plan.ports) + usize::from(port))
     }
 
+    /// How many each switch has.
+    #[cfg(feature = "fail-points")]
+    pub fn ports(&self) -> u16 {
+        self.plan.ports
+    }
+
     pub fn port_name(&self, switch: usize, port: u16) -> String {
         (self.plan.personality)(switch).port_name(port + 1)
     }

@@ -3,8 +3,6 @@
 use crate::harness::*;
 use futures_util::stream::{self, StreamExt};
 use std::collections::HashSet;
-use std::time::Duration;
-use switchyard::simulator::Personality;
 
 #[test]
 fn a_thousand_identical_checkouts_at_once_are_one_job_and_a_thousand_equal_answers() {
@@ -29,49 +27,63 @@ fn a_thousand_identical_checkouts_at_once_are_one_job_and_a_thousand_equal_answe
     });
 }
 
-#[test]
-fn five_thousand_checkouts_over_two_hundred_switches_all_become_live_once() {
+#[cfg(feature = "fail-points")]
+mod judged_from_outside {
+    use super::*;
+    use crate::witnesses::Witnesses;
+    use switchyard::checker::Invariant;
+
     const SWITCHES: usize = 200;
     const PORTS: u16 = 25;
-    story(async {
-        let plan = Fleet {
-            switches: SWITCHES,
-            ports: PORTS,
-            personality: |n| if n % 2 == 0 { Personality::Ios } else { Personality::Eos },
-            command_latency: Duration::ZERO,
-            save_latency: Duration::ZERO,
-        };
-        let outside = Outside::start(plan).await;
-        let service = serve(&outside, "").await;
-        let client = Client::new(service.address());
-        let places = (0..PORTS).flat_map(|port| (0..SWITCHES).map(move |switch| (switch, port)));
-        let asked = places.map(|(switch, port)| {
-            let body = direct(&format!("order-{switch}-{port}"), &outside.location(switch, port)).to_string();
-            client.try_checkout(body)
+
+    #[test]
+    fn five_thousand_checkouts_over_two_hundred_switches_all_become_live_once() {
+        story(async {
+            let outside = Outside::start(Fleet { switches: SWITCHES, ports: PORTS, ..SMALL }).await;
+            let mut witnesses = Witnesses::of(&outside);
+            let service = serve(&outside, "").await;
+            let client = Client::new(service.address());
+            let places = (0..PORTS).flat_map(|port| (0..SWITCHES).map(move |switch| (switch, port)));
+            let asked = places.map(|(switch, port)| {
+                let (body, secret) = checkout(&outside, switch, port);
+                let (witnesses, client) = (&witnesses, &client);
+                async move { witnesses.checkout(client, &body, secret).await }
+            });
+            let attempts: Vec<_> = stream::iter(asked).buffer_unordered(64).collect().await;
+            let total = SWITCHES * usize::from(PORTS);
+            assert_eq!(attempts.iter().filter(|attempt| is_taken(attempt)).count(), total);
+            witnesses.remember(attempts);
+            all_at_rest(&outside, total).await;
+            service.stop().await;
+
+            let report = witnesses.judge(&outside);
+            assert_eq!(report.violated(), [], "{report}");
+            assert_eq!(report.not_judged(), [Invariant::NoSecretSeen], "nobody kept a log: {report}");
         });
-        let answers: Vec<_> = stream::iter(asked).buffer_unordered(64).collect().await;
-        let total = SWITCHES * usize::from(PORTS);
-        assert!(answers.iter().all(|answer| answer.as_ref().is_some_and(|answer| answer.status == 200)));
-        let jobs: HashSet<_> = answers.iter().flatten().map(|answer| answer.id("job_id")).collect();
-        assert_eq!(jobs.len(), total);
-        let told = |outside: &Outside, name: &str| outside.event_counts().get(name).copied().unwrap_or(0);
-        outside.until("all activated", |o| told(o, "subscription.activated") >= total).await;
-        outside.until("all completed", |o| told(o, "provisioning.completed") >= total).await;
-        assert_eq!(outside.receiver.deliveries().len(), 2 * total);
-        let completed: HashSet<_> = outside
-            .receiver
-            .deliveries()
-            .iter()
-            .filter_map(|d| d.field("job_id").map(str::to_owned))
-            .collect();
-        assert_eq!(completed, jobs);
-        for switch in 0..SWITCHES {
-            let counts = outside.fleet.switch(&switch_name(switch)).expect("there").counts();
-            assert_eq!(counts.most_sessions_open, 1, "{}", switch_name(switch));
-            for port in 0..PORTS {
-                assert_eq!(outside.running_vlan(switch, port), Some(VLAN));
-            }
+    }
+
+    /// Every fifth port is the other partner's.
+    fn checkout(outside: &Outside, switch: usize, port: u16) -> (serde_json::Value, &'static str) {
+        let mut body = direct(&format!("order-{switch}-{port}"), &outside.location(switch, port));
+        if !port.is_multiple_of(5) {
+            return (body, SECRET);
         }
-        service.stop().await;
-    });
+        body["service_provider_document_id"] = serde_json::json!(OTHER_PARTNER);
+        body["plan_version_id"] = serde_json::json!(FOREIGN_PLAN);
+        (body, OTHER_SECRET)
+    }
+
+    fn is_taken(attempt: &switchyard::checker::history::Attempt) -> bool {
+        attempt.reply.answer().is_some_and(|answer| answer.status == 200)
+    }
+
+    /// Asks for the number alone: to look at each of 10,000 deliveries whenever one more comes would be most of the work.
+    async fn all_at_rest(outside: &Outside, total: usize) {
+        let all_told = outside.receiver.wait_for(PATIENCE, |deliveries| deliveries.len() >= 2 * total).await;
+        all_told.unwrap_or_else(|told| panic!("{} of {} events came", told.len(), 2 * total));
+        let is_saved =
+            |o: &Outside| (0..SWITCHES).all(|n| (0..PORTS).all(|port| o.is_live_and_saved(n, port)));
+        outside.until("all saved", is_saved).await;
+        assert_eq!(outside.receiver.deliveries().len(), 2 * total, "each event came once");
+    }
 }

@@ -3,6 +3,8 @@
 mod bad_input;
 mod checkout;
 mod harness;
+#[cfg(feature = "fail-points")]
+mod judged;
 mod kill;
 mod load;
 mod power_cut;
@@ -11,3 +13,5 @@ mod records;
 #[cfg(feature = "fail-points")]
 mod redis;
 mod secrets;
+#[cfg(feature = "fail-points")]
+mod witnesses;

@@ -139,3 +139,19 @@ async fn a_command_without_a_shell_and_a_second_shell_are_refused() {
     assert!(matches!(answer, Some(russh::ChannelMsg::Failure)), "{answer:?}");
     assert!(handle.channel_open_session().await.is_err());
 }
+
+#[tokio::test]
+async fn sessions_are_remembered_with_when_they_were_opened_and_closed() {
+    let (_fleet, switch) = one_ios().await;
+    let first = Terminal::ready(switch.address(), "sw1#").await;
+    drop(first);
+    until(&switch, "the first is gone", |counts| counts.sessions_open == 0).await;
+    let _second = Terminal::ready(switch.address(), "sw1#").await;
+    let heard = switch.commands().last().expect("the line that turns paging off").at;
+    let [first, second] = switch.sessions()[..] else { panic!("{:?}", switch.sessions()) };
+    assert_eq!((first.number, second.number, second.closed), (1, 2, None));
+    assert!(first.opened < first.closed.expect("an end") && first.closed <= Some(second.opened));
+    switch.cut_sessions();
+    let cut = switch.sessions()[1].closed.expect("cut is closed, whenever the client learns of it");
+    assert!(second.opened < heard && heard <= cut);
+}

@@ -76,6 +76,10 @@ async fn orders_are_served_in_turn_and_then_everything_is_well() {
     let failed = BODY.replace("completed", "failed");
     assert!(post(&receiver, "", &failed).await.starts_with("HTTP/1.1 410"));
     assert!(post(&receiver, "", &failed).await.starts_with("HTTP/1.1 200"));
+    let remembered: Vec<_> = receiver.deliveries().into_iter().map(|delivery| delivery.answer).collect();
+    let redirect = Answer::Redirect("http://127.0.0.1:1/".into());
+    let of = |status: u16| Answer::Status(status);
+    assert_eq!(remembered, [of(503), of(503), redirect, of(200), of(410), of(200)]);
 }
 
 #[tokio::test]
