@@ -140,6 +140,7 @@ async fn a_port_is_provisioned_read_back_saved_changed_and_brought_back() {
             assert_eq!(want(mac).differences(&found), [], "{personality:?} {mac:?}");
             let running = bench.device().running(bench.port().as_str()).expect("a port");
             assert_eq!((running.enabled, running.access_vlan), (true, 142));
+            assert!(bench.device().has_vlan(142), "{personality:?}");
             assert_eq!(running.static_macs.len(), usize::from(mac.is_some()));
         }
         session.save().await.expect("saved");
