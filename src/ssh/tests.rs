@@ -331,6 +331,22 @@ async fn log_lines_and_garbage_between_the_lines_are_read_past() {
 }
 
 #[tokio::test]
+async fn a_port_that_was_read_through_noise_is_read_again_and_never_taken_for_another() {
+    for personality in BOTH {
+        let bench = Bench::new(personality, |_| ()).await;
+        let mut session = bench.opened().await;
+        let clean =
+            bench.provision(&mut session, &want(Some("02:00:00:00:00:01"))).await.expect("provisioned");
+        let garble = |times| Fault::Garble { pattern: "show ".into(), times };
+        bench.device().order(garble(1));
+        assert_eq!(session.read_port(&bench.port()).await.expect("read again"), clean, "{personality:?}");
+        bench.device().order(garble(100));
+        let failure = session.read_port(&bench.port()).await.expect_err("noise without end");
+        assert_eq!(failure.class, FailureClass::SessionLost, "{personality:?}: {failure}");
+    }
+}
+
+#[tokio::test]
 async fn what_was_swallowed_shows_in_the_read_back_and_a_save_that_fails_says_so() {
     for personality in BOTH {
         let bench = Bench::new(personality, |_| ()).await;
