@@ -347,6 +347,17 @@ async fn a_port_that_was_read_through_noise_is_read_again_and_never_taken_for_an
 }
 
 #[tokio::test]
+async fn a_failure_tells_what_was_last_seen_and_no_secret() {
+    let bench = Bench::new(Personality::Ios, |_| ()).await;
+    let mut session = bench.opened().await;
+    bench.device().order(Fault::Stall { pattern: "show ".into(), duration: None, times: 1 });
+    // What the switch echoes is what was last seen.
+    let port = PortName::parse(PASSWORD).expect("also a name");
+    let failure = session.read_port(&port).await.expect_err("as ordered");
+    assert!(failure.detail.contains("interface <redacted>"), "{failure}");
+}
+
+#[tokio::test]
 async fn what_was_swallowed_shows_in_the_read_back_and_a_save_that_fails_says_so() {
     for personality in BOTH {
         let bench = Bench::new(personality, |_| ()).await;
