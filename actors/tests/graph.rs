@@ -362,6 +362,36 @@ fn a_job_out_of_attempts_fails_and_its_port_is_repaired_until_it_is_as_before() 
 }
 
 #[test]
+fn a_repair_that_was_cut_short_after_its_lines_were_on_record_is_begun_again() {
+    paused(async {
+        let world = World::start(GraphSettings::default());
+        let before = world.driver.running(&port(1));
+        world.driver.order(&switch(), ScriptedFault::ApplyHalf(FailureClass::SessionLost));
+        (0..4).for_each(|_| world.driver.order(&switch(), ScriptedFault::Open(FailureClass::Unreachable)));
+        world.driver.order(&switch(), ScriptedFault::Panic);
+        world.handle.complete_checkout(request("order-1", 1)).await.expect("accepted");
+        world.until_events(1).await;
+        world.until("as before", |world| world.driver.running(&port(1)) == before).await;
+        world.until("clean", |world| world.port_record(1).state == PortState::Clean).await;
+        assert_eq!(world.receiver.events(), ["provisioning.failed"]);
+    });
+}
+
+#[test]
+fn a_paid_port_is_given_again_after_a_reboot_even_when_the_supervisor_dies_over_it() {
+    paused(async {
+        let world = World::start(GraphSettings::default());
+        world.driver.order(&switch(), ScriptedFault::Save(FailureClass::SessionLost));
+        world.driver.order(&switch(), ScriptedFault::Panic);
+        world.handle.complete_checkout(request("order-1", 1)).await.expect("accepted");
+        world.until("asked to save", |world| world.driver.calls().contains(&"sw save".to_owned())).await;
+        world.driver.reboot(&switch());
+        world.until("live and saved", |world| world.driver.startup(&port(1)) == live()).await;
+        assert_eq!(world.driver.running(&port(1)), live());
+    });
+}
+
+#[test]
 fn a_refused_login_quarantines_the_switch_keeps_its_queue_and_a_release_goes_on() {
     paused(async {
         let world = World::start(GraphSettings::default());

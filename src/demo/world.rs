@@ -142,11 +142,13 @@ impl World {
     /// How many lines the receiver was told are live.
     #[must_use]
     pub fn live(&self) -> usize {
-        self.receiver
-            .deliveries()
-            .iter()
-            .filter(|delivery| delivery.event() == Some("provisioning.completed"))
-            .count()
+        self.told("provisioning.completed")
+    }
+
+    /// How many events of this name have arrived.
+    #[must_use]
+    pub fn told(&self, name: &str) -> usize {
+        self.receiver.deliveries().iter().filter(|delivery| delivery.event() == Some(name)).count()
     }
 
     /// Waits until the receiver has got something, or for so long.

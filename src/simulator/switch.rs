@@ -175,6 +175,11 @@ impl SimulatedSwitch {
         Some(self.look(|state| self.plan.personality.port_text(&state.device.running, port)))
     }
 
+    /// Whether the VLAN exists: a port in one that doesn't carries nothing.
+    pub fn has_vlan(&self, vlan: u16) -> bool {
+        self.look(|state| state.device.running.has_vlan(vlan))
+    }
+
     /// What stands in the whole running configuration's policy maps under this name: class and policer.
     pub fn policy_map(&self, name: &str) -> Option<Vec<(String, Option<String>)>> {
         self.look(|state| {

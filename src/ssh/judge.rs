@@ -38,6 +38,12 @@ fn is_garbled(line: &str) -> bool {
     line.chars().any(|c| c == char::REPLACEMENT_CHARACTER || (c.is_control() && c != '\t'))
 }
 
+/// Whether any line of an answer is garbled.
+#[must_use]
+pub fn has_garbled_line(output: &str) -> bool {
+    output.lines().any(is_garbled)
+}
+
 impl OutputPatterns {
     /// Whether a line is noise.
     #[must_use]

@@ -98,6 +98,8 @@ struct ReadFile {
     up_divisor: u64,
     mac: String,
     #[serde(default)]
+    mac_enforced_if: Option<String>,
+    #[serde(default)]
     extra: BTreeMap<String, String>,
 }
 
@@ -174,6 +176,7 @@ struct Read {
     down_kbps: (Regex, u64),
     up_kbps: (Regex, u64),
     mac: Regex,
+    mac_enforced_if: Option<Regex>,
     extra: BTreeMap<String, Regex>,
 }
 
@@ -364,6 +367,7 @@ impl Compiler<'_> {
             down_kbps: (self.capture("read.down_kbps", &file.down_kbps)?, file.down_divisor),
             up_kbps: (self.capture("read.up_kbps", &file.up_kbps)?, file.up_divisor),
             mac: self.capture("read.mac", &file.mac)?,
+            mac_enforced_if: optional("read.mac_enforced_if", &file.mac_enforced_if)?,
             extra: extra.collect::<Result<_, PlatformError>>()?,
         })
     }
@@ -484,6 +488,8 @@ impl Platform {
             |pattern: &Option<Regex>| pattern.as_ref().is_some_and(|pattern| pattern.is_match(output));
         let extra =
             self.read.extra.iter().filter_map(|(name, pattern)| Some((name.clone(), captured(pattern)?)));
+        // An address that is listed and not enforced keeps nobody out.
+        let bound = self.read.mac_enforced_if.is_none() || matches(&self.read.mac_enforced_if);
         PortConfig {
             enabled: if self.read.enabled_if.is_some() {
                 matches(&self.read.enabled_if)
@@ -495,7 +501,7 @@ impl Platform {
                 .and_then(|number| VlanId::try_from(number).ok()),
             down_kbps: speed(&self.read.down_kbps),
             up_kbps: speed(&self.read.up_kbps),
-            mac: captured(&self.read.mac).and_then(|text| MacAddress::parse(&text).ok()),
+            mac: captured(&self.read.mac).filter(|_| bound).and_then(|text| MacAddress::parse(&text).ok()),
             extra: extra.collect(),
         }
     }

@@ -3,7 +3,7 @@
 use super::Settings;
 use super::connection::HostKeyCheck;
 use super::exec;
-use super::judge::Judgement;
+use super::judge::{Judgement, has_garbled_line};
 use super::platform::{Platform, Platforms, Shell};
 use super::shell::Dialog;
 use super::transcript::Transcript;
@@ -18,6 +18,9 @@ use switchyard_actors::domain::ids::PortName;
 use switchyard_actors::ports::driver::{Intent, SwitchSession};
 use switchyard_actors::ports::guard::SessionGuard;
 use tokio::time::timeout;
+
+/// How often a port is read before a line that garbles every answer is given up.
+const READS: u32 = 3;
 
 /// How commands travel on this session.
 pub enum Wire {
@@ -61,6 +64,22 @@ impl Session {
                     .map(|ran| ran.into_judged_text())
             }
         }
+    }
+
+    /// Reads until an answer is clean, or garbled twice the same: line noise doesn't repeat itself, a description in an
+    /// encoding of its own does. A part that was lost in noise would be taken for one that isn't there, and an undo would
+    /// make it so.
+    async fn read(&mut self, platform: &Platform, line: &str) -> Result<String, DriverFailure> {
+        let mut garbled = None;
+        for _ in 0..READS {
+            let answer = self.command(platform, line).await?;
+            if !has_garbled_line(&answer) || garbled.as_ref() == Some(&answer) {
+                return Ok(answer);
+            }
+            garbled = Some(answer);
+        }
+        let text = format!("the answer to {line:?} came garbled {READS} times, and never twice the same");
+        Err(DriverFailure::new(FailureClass::SessionLost, text))
     }
 
     fn refused(&self, line: &str, answer: &str, class: FailureClass) -> DriverFailure {
@@ -144,7 +163,7 @@ impl SwitchSession for Session {
         let platform = self.find(&platforms);
         let mut output = String::new();
         for line in platform.read_commands(port).map_err(misconfigured)? {
-            let answer = self.command(platform, &line).await?;
+            let answer = self.read(platform, &line).await?;
             if let Some((refusal, class)) = platform.output.refusal(&answer) {
                 // Nothing in the line varies but the port, so that is what was refused.
                 let rejected = class == FailureClass::CommandRejected;

@@ -56,12 +56,12 @@ impl Dialog {
         let screen = Screen::new(output_limit_bytes);
         let mut dialog = Self { channel, screen, stem: String::new(), prompt: String::new() };
         let awaited = Awaited { shell, questions: &[], deadline: Instant::now() + limit };
-        dialog.wait(&awaited).await?;
+        dialog.wait(&awaited).await.map_err(|failure| transcript.redacted(failure))?;
         let mut seen = dialog.screen.last_line();
         loop {
             dialog.screen.clear();
             dialog.send("\n").await?;
-            dialog.wait(&awaited).await?;
+            dialog.wait(&awaited).await.map_err(|failure| transcript.redacted(failure))?;
             let now = dialog.screen.last_line();
             if now == seen {
                 break;
@@ -124,7 +124,7 @@ impl Dialog {
                 Err(failure) => {
                     transcript.received(&self.screen.ended_lines());
                     transcript.received(&self.screen.last_line());
-                    return Err(failure);
+                    return Err(transcript.redacted(failure));
                 }
             };
             output.push_str(&self.screen.ended_lines());
@@ -166,7 +166,8 @@ impl Dialog {
         self.send(&format!("{}\n", shell.enable)).await?;
         let question = [(shell.enable_password_prompt.clone(), String::new())];
         let awaited = Awaited { shell, questions: &question, deadline: Instant::now() + limit };
-        if let Came::Question(_) = self.wait(&awaited).await? {
+        let came = self.wait(&awaited).await.map_err(|failure| transcript.redacted(failure))?;
+        if let Came::Question(_) = came {
             let refused = |text: &str| DriverFailure::new(FailureClass::AuthenticationRefused, text);
             let password = password.ok_or_else(|| {
                 refused("the switch asks for an enable password, and the inventory has none")
@@ -174,7 +175,8 @@ impl Dialog {
             transcript.sent_secret();
             self.screen.clear();
             self.send(&format!("{}\n", password.reveal())).await?;
-            if let Came::Question(_) = self.wait(&awaited).await? {
+            let came = self.wait(&awaited).await.map_err(|failure| transcript.redacted(failure))?;
+            if let Came::Question(_) = came {
                 return Err(refused("the switch refused the enable password"));
             }
         }

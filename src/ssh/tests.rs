@@ -140,6 +140,7 @@ async fn a_port_is_provisioned_read_back_saved_changed_and_brought_back() {
             assert_eq!(want(mac).differences(&found), [], "{personality:?} {mac:?}");
             let running = bench.device().running(bench.port().as_str()).expect("a port");
             assert_eq!((running.enabled, running.access_vlan), (true, 142));
+            assert!(bench.device().has_vlan(142), "{personality:?}");
             assert_eq!(running.static_macs.len(), usize::from(mac.is_some()));
         }
         session.save().await.expect("saved");
@@ -154,6 +155,46 @@ async fn a_port_is_provisioned_read_back_saved_changed_and_brought_back() {
         session.probe().await.expect("alive");
         session.close().await;
         assert!(!bench.guard.is_open());
+    }
+}
+
+async fn undo(session: &mut Box<dyn SwitchSession>, port: &PortName, before: &PortConfig) {
+    let found = session.read_port(port).await.expect("read");
+    let lines = session.render(Intent::Restore, port, before, &found).expect("lines");
+    session.apply(&lines).await.unwrap_or_else(|failure| panic!("{failure}: {}", session.take_transcript()));
+    assert_eq!(session.read_port(port).await.expect("read"), *before, "undone: {lines:#?}");
+}
+
+/// A session may break between any two lines: what it left is never taken for the whole, can be finished, and can be undone.
+#[tokio::test]
+async fn no_part_of_the_lines_reads_back_as_all_of_them_and_each_part_is_finished_or_undone() {
+    for personality in BOTH {
+        for old in [None, Some("02:00:00:00:00:01")] {
+            let bench = Bench::new(personality, |_| ()).await;
+            let mut session = bench.opened().await;
+            let name = bench.port();
+            let lit = PortConfig { access_vlan: VlanId::try_from(999).ok(), ..want(old) };
+            bench.provision(&mut session, &lit).await.expect("provisioned");
+            let before = session.read_port(&name).await.expect("read");
+            let wanted = want(Some("02:00:00:00:00:02"));
+            let lines = session.render(Intent::Provision, &name, &wanted, &before).expect("lines");
+            let running = || bench.device().running(name.as_str());
+            session.apply(&lines).await.expect("all");
+            let whole = running();
+            undo(&mut session, &name, &before).await;
+            for sent in 0..lines.len() {
+                session.apply(&lines[..sent]).await.expect("a part");
+                let part = session.read_port(&name).await.expect("read");
+                let last = lines[..sent].last();
+                let taken_for_whole = wanted.differences(&part).is_empty();
+                assert!(!taken_for_whole || running() == whole, "{personality:?} after {last:?}");
+                if sent % 2 == 0 {
+                    let whole = bench.provision(&mut session, &wanted).await.expect("finished");
+                    assert_eq!(wanted.differences(&whole), [], "{personality:?} after {last:?}");
+                }
+                undo(&mut session, &name, &before).await;
+            }
+        }
     }
 }
 
@@ -290,6 +331,33 @@ async fn log_lines_and_garbage_between_the_lines_are_read_past() {
 }
 
 #[tokio::test]
+async fn a_port_that_was_read_through_noise_is_read_again_and_never_taken_for_another() {
+    for personality in BOTH {
+        let bench = Bench::new(personality, |_| ()).await;
+        let mut session = bench.opened().await;
+        let clean =
+            bench.provision(&mut session, &want(Some("02:00:00:00:00:01"))).await.expect("provisioned");
+        let garble = |times| Fault::Garble { pattern: "show ".into(), times };
+        bench.device().order(garble(1));
+        assert_eq!(session.read_port(&bench.port()).await.expect("read again"), clean, "{personality:?}");
+        bench.device().order(garble(100));
+        let failure = session.read_port(&bench.port()).await.expect_err("noise without end");
+        assert_eq!(failure.class, FailureClass::SessionLost, "{personality:?}: {failure}");
+    }
+}
+
+#[tokio::test]
+async fn a_failure_tells_what_was_last_seen_and_no_secret() {
+    let bench = Bench::new(Personality::Ios, |_| ()).await;
+    let mut session = bench.opened().await;
+    bench.device().order(Fault::Stall { pattern: "show ".into(), duration: None, times: 1 });
+    // What the switch echoes is what was last seen.
+    let port = PortName::parse(PASSWORD).expect("also a name");
+    let failure = session.read_port(&port).await.expect_err("as ordered");
+    assert!(failure.detail.contains("interface <redacted>"), "{failure}");
+}
+
+#[tokio::test]
 async fn what_was_swallowed_shows_in_the_read_back_and_a_save_that_fails_says_so() {
     for personality in BOTH {
         let bench = Bench::new(personality, |_| ()).await;
@@ -325,9 +393,9 @@ fn a_provisioned_ios_port_is_these_lines() {
     let platforms = Platforms::load(None).expect("the built-in platforms");
     let platform = platforms.get("cisco_ios").expect("built in");
     let port = PortName::parse("GigabitEthernet1/0/7").expect("valid");
-    let before = PortConfig { mac: MacAddress::parse("02:00:00:00:00:09").ok(), ..want(None) };
-    let mut before = PortConfig { access_vlan: None, ..before };
+    let mut before = PortConfig { access_vlan: None, ..want(Some("02:00:00:00:00:09")) };
     before.extra.insert("policy_in".into(), "GOLD".into());
+    before.extra.insert("secure_mac".into(), "0200.0000.0009".into());
     let lines =
         platform.lines(Intent::Provision, &port, &want(Some("02:00:00:00:00:01")), &before).expect("lines");
     let expected = "policy-map SY-100000K\nclass class-default\npolice 100000000\nexit\nexit\n\

@@ -1,5 +1,6 @@
 //! What was said on a session: bounded, and without the secrets that the session knows.
 
+use switchyard_actors::domain::failure::DriverFailure;
 use switchyard_actors::domain::text::Secret;
 
 /// Put in the place of a secret.
@@ -57,6 +58,12 @@ impl Transcript {
     pub fn redact(&self, text: &str) -> String {
         let known = self.secrets.iter().map(Secret::reveal).filter(|secret| !secret.is_empty());
         known.fold(text.to_owned(), |text, secret| text.replace(secret, REDACTED))
+    }
+
+    /// A failure without any secret: what was last seen may be the echo of what we typed.
+    #[must_use]
+    pub fn redacted(&self, failure: DriverFailure) -> DriverFailure {
+        DriverFailure { detail: self.redact(&failure.detail), ..failure }
     }
 
     /// What was said since the last call.

@@ -124,6 +124,7 @@ async fn read_queue(outside: &Outside, duty: &Duty, now: UnixMillis) -> Result<Q
         .unzip();
     let records = outside.store.read(&keys).await?;
     let mut queue = Queue { jobs: Vec::new(), dirty: Vec::new(), unsaved: Vec::new(), next_score: None };
+    let mut begun = Vec::new();
     for (score, stored) in scores.into_iter().zip(records) {
         if score > now.0 {
             queue.next_score = Some(queue.next_score.map_or(score, |next| next.min(score)));
@@ -136,12 +137,15 @@ async fn read_queue(outside: &Outside, duty: &Duty, now: UnixMillis) -> Result<Q
             Some(Stored { record: Record::Port(port), .. }) => match port.state {
                 PortState::AppliedUnsaved { since, .. } => queue.unsaved.push((score, since, port)),
                 PortState::Dirty { .. } => queue.dirty.push((score, port)),
-                // In the hands of its job.
-                PortState::Applying { .. } | PortState::Clean => {}
+                PortState::Applying { .. } => begun.push((score, port)),
+                PortState::Clean => {}
             },
             _ => {}
         }
     }
+    // In the hands of its job; one without a job was being repaired by a supervisor that is gone.
+    begun.retain(|(_, port)| !queue.jobs.iter().any(|(_, job, _)| job.port == port.at));
+    queue.dirty.append(&mut begun);
     Ok(queue)
 }
 
@@ -171,10 +175,10 @@ fn port_to_visit(queue: &Queue, freedom: &Freedom, now: UnixMillis) -> Option<Po
 async fn with_port(outside: &Outside, port: PortRecord) -> Result<Choice, StoreUnavailable> {
     let read = outside.store.read(&[Key::Port(port.at.clone())]).await?.pop().flatten();
     let want = match &port.state {
-        PortState::Dirty { want } | PortState::AppliedUnsaved { want, .. } => want.clone(),
-        PortState::Clean | PortState::Applying { .. } => {
-            unreachable!("chosen because it is dirty or unsaved")
-        }
+        PortState::Dirty { want }
+        | PortState::AppliedUnsaved { want, .. }
+        | PortState::Applying { before: want, .. } => want.clone(),
+        PortState::Clean => unreachable!("chosen because something must be done about it"),
     };
     let item = WorkItem::Port(port.at.port.clone());
     let port_version = read.map(|stored| stored.version);
