@@ -7,7 +7,7 @@ use crate::{http, ssh, store, webhook};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use switchyard_actors::settings::{
-    CheckoutSettings, DeliverySettings, GraphSettings, JobSettings, SupervisionSettings,
+    CheckoutSettings, ClusterSettings, DeliverySettings, GraphSettings, JobSettings, SupervisionSettings,
 };
 
 /// What ships: every key, its value, and one comment.
@@ -27,6 +27,8 @@ pub struct Config {
     pub job: JobSettings,
     /// Supervising switches.
     pub supervision: SupervisionSettings,
+    /// Several instances on one store.
+    pub cluster: ClusterSettings,
     /// Sessions with switches.
     pub ssh: ssh::Settings,
     /// Delivering webhooks.
@@ -126,7 +128,7 @@ impl Config {
         ];
         match at_least_one.iter().find(|(_, value)| *value == 0) {
             Some((key, _)) => Err(format!("{key} is 0: 1 or more is accepted")),
-            None => Ok(()),
+            None => self.cluster.check(),
         }
     }
 
@@ -138,6 +140,7 @@ impl Config {
             job: self.job.clone(),
             supervision: self.supervision.clone(),
             delivery: self.delivery.clone(),
+            cluster: self.cluster.clone(),
         }
     }
 }
@@ -175,6 +178,7 @@ mod tests {
         assert_eq!(format!("{:?}", config.job), format!("{:?}", JobSettings::default()));
         assert_eq!(format!("{:?}", config.checkout), format!("{:?}", CheckoutSettings::default()));
         assert_eq!(format!("{:?}", config.supervision), format!("{:?}", SupervisionSettings::default()));
+        assert_eq!(format!("{:?}", config.cluster), format!("{:?}", ClusterSettings::default()));
         assert_eq!(format!("{:?}", config.delivery), format!("{:?}", DeliverySettings::default()));
         assert_eq!(format!("{:?}", config.http), format!("{:?}", http::Settings::default()));
         assert_eq!(format!("{:?}", config.ssh), format!("{:?}", ssh::Settings::default()));
@@ -203,6 +207,12 @@ mod tests {
             fault("[job]\nattempts = \"five\""),
             "my.toml: job.attempts is \"five\": accepted is integer like 5"
         );
+        assert_eq!(
+            fault("[cluster]\nbeat_ms = 3001"),
+            "my.toml: cluster.beat_ms is 3001: from 1 to 3000 is accepted, a third of cluster.lease_ms without \
+             cluster.margin_ms"
+        );
+        assert!(fault("[cluster]\nmargin_ms = 10000").contains("cluster.margin_ms is 10000"));
         assert!(fault("[job]\nattempts = -1").contains("my.toml: "), "{}", fault("[job]\nattempts = -1"));
         assert!(fault("[job").starts_with("my.toml: TOML parse error at line 1"), "{}", fault("[job"));
     }

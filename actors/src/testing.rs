@@ -32,6 +32,10 @@ impl Clock for PausedClock {
         let elapsed = self.0.elapsed().as_millis();
         UnixMillis(1_700_000_000_000 + u64::try_from(elapsed).unwrap_or(u64::MAX))
     }
+
+    fn uptime(&self) -> std::time::Duration {
+        self.0.elapsed()
+    }
 }
 
 /// Real ids; the longest back-offs.
