@@ -25,6 +25,7 @@ use switchyard_actors::domain::ids::{JobId, SwitchId};
 use switchyard_actors::domain::record::{Key, Record};
 use switchyard_actors::graph::Graph;
 use switchyard_actors::outside::Outside;
+use switchyard_actors::ports::hints::NoHints;
 use switchyard_actors::ports::store::Store;
 use switchyard_actors::ports::webhook::WebhookSender;
 use tokio::task::JoinHandle;
@@ -71,6 +72,7 @@ impl Application {
         let clock = Arc::new(SystemClock);
         let outside = Outside::new(
             Arc::clone(&store) as Arc<dyn Store>,
+            Arc::new(NoHints::default()),
             Arc::new(driver),
             Arc::clone(&clock) as _,
             Arc::new(SystemEntropy),
@@ -155,7 +157,7 @@ impl Operator {
             Question::DeadLetters => operations::dead_letters(&*self.store).await,
             Question::Release { switch } => {
                 let id = operations::find_switch(&*self.store, &switch).await?;
-                self.graph.release(&id);
+                self.graph.release(&id).await?;
                 Ok(vec![format!("{id} is released; its queue goes on")])
             }
         }

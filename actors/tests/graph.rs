@@ -16,6 +16,7 @@ use switchyard_actors::domain::request::{CheckoutKey, CheckoutRequest, DeliveryM
 use switchyard_actors::domain::text::{ExternalSubscriptionId, LocationHash, MacAddress, Secret};
 use switchyard_actors::graph::Graph;
 use switchyard_actors::outside::Outside;
+use switchyard_actors::ports::hints::NoHints;
 use switchyard_actors::ports::webhook::{SendOutcome, WebhookSender};
 use switchyard_actors::provisioning::{CheckoutDenied, InstallDenied, Provisioning, Refused};
 use switchyard_actors::settings::GraphSettings;
@@ -97,6 +98,7 @@ impl World {
         let receiver = ScriptedReceiver::default();
         let outside = Outside::new(
             Arc::clone(&store) as _,
+            Arc::new(NoHints::default()),
             Arc::new(driver.clone()),
             Arc::new(PausedClock::default()),
             Arc::new(FullJitter),
@@ -347,7 +349,7 @@ fn a_refused_login_quarantines_the_switch_keeps_its_queue_and_a_release_goes_on(
         world.handle.complete_checkout(request("order-2", 2)).await.expect("accepted while quarantined");
         tokio::time::sleep(Duration::from_secs(3_600)).await;
         assert_eq!(world.driver.calls(), ["sw open"]);
-        world.graph.operator().release(&switch());
+        world.graph.operator().release(&switch()).await.expect("on record");
         world.until_events(4).await;
     });
 }

@@ -1,8 +1,10 @@
 //! The guard on a switch's one socket: who holds it can shut the socket down, and wait until it is gone, even when the
 //! supervisor that opened the session has panicked and its SSH task lives on.
 //!
-//! There is one guard a switch, and it admits one socket at a time: a second session is not a matter of care.
+//! There is one guard a switch, and it admits one socket at a time: a second session is not a matter of care. It also carries
+//! the tenure under which the socket may be written to, for whoever hands bytes to the kernel.
 
+use super::tenure::Tenure;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
 
@@ -18,6 +20,7 @@ struct Held {
 pub struct SessionGuard {
     held: Arc<Mutex<Held>>,
     open: Arc<watch::Sender<bool>>,
+    tenure: Tenure,
 }
 
 /// A session's socket is still open.
@@ -32,11 +35,24 @@ pub struct SocketPermit {
 
 impl Default for SessionGuard {
     fn default() -> Self {
-        Self { held: Arc::default(), open: Arc::new(watch::Sender::new(false)) }
+        let open = Arc::new(watch::Sender::new(false));
+        Self { held: Arc::default(), open, tenure: Tenure::unlimited() }
     }
 }
 
 impl SessionGuard {
+    /// The same guard, for a socket that may be written to under this tenure.
+    #[must_use]
+    pub fn under(&self, tenure: Tenure) -> Self {
+        Self { tenure, ..self.clone() }
+    }
+
+    /// Asked right before each write.
+    #[must_use]
+    pub fn tenure(&self) -> &Tenure {
+        &self.tenure
+    }
+
     /// Admits a socket, which `closer` shuts down from any thread.
     ///
     /// # Errors
