@@ -195,6 +195,12 @@ impl Graph {
         self.provisioning.clone()
     }
 
+    /// How many instances share the work, as far as this one knows.
+    #[must_use]
+    pub fn living(&self) -> usize {
+        self.doors.outside.members.roll().living.len()
+    }
+
     /// The operator's doors.
     #[must_use]
     pub fn operator(&self) -> Operator {

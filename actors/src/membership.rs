@@ -2,7 +2,7 @@
 //!
 //! It beats, extends the tenure from the moment at which a successful beat began, and tells everyone to look again when
 //! the roll has changed, so that work moves to who joins and away from who is gone. When a tenure is over, whatever
-//! the reason, it goes on under a new id: what the old one held may have been taken, and is never assumed to be ours.
+//! the reason, it shuts the sockets to switches, and goes on under a new id: what the old one held may have been taken, and is never assumed to be ours.
 //! On a store that isn't shared there is one member and nothing to do.
 
 mod holding;
@@ -17,7 +17,7 @@ use crate::outside::{Outside, Wakes};
 use crate::ports::store::StoreUnavailable;
 use actix::{
     Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseActFuture,
-    WrapFuture,
+    SpawnHandle, WrapFuture,
 };
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -63,6 +63,8 @@ pub struct Membership {
     told: Option<Told>,
     away: bool,
     leaving: bool,
+    /// Rings when the tenure ends, unless it was extended.
+    alarm: Option<SpawnHandle>,
     /// One question at a time: a beat that is on its way must not undo a leave.
     turn: Arc<tokio::sync::Mutex<()>>,
 }
@@ -79,6 +81,7 @@ impl Membership {
             told: None,
             away: false,
             leaving: false,
+            alarm: None,
             turn: Arc::default(),
         }
     }
@@ -104,11 +107,25 @@ impl Membership {
         }));
     }
 
+    /// Nobody can have taken a switch over yet: the margin is left.
+    fn ring_at_the_end(&mut self, left: Duration, context: &mut Context<Self>) {
+        let alarm = context.run_later(left, |actor, _| {
+            if actor.outside.members.roll().tenure.is_over() {
+                actor.outside.enforce_tenures();
+                actor.tell();
+            }
+        });
+        if let Some(earlier) = self.alarm.replace(alarm) {
+            context.cancel_future(earlier);
+        }
+    }
+
     /// The tenure is over: what was held under the old id may be another's by now.
     fn rejoin(&mut self, context: &mut Context<Self>) {
         let old = self.outside.members.roll();
         let me = InstanceId(self.outside.entropy.uuid());
         tracing::error!(old = %old.me, new = %me, "this instance could not show that it lives, and joins anew");
+        self.outside.enforce_tenures();
         self.former.insert(old.me);
         let over = old.over.iter().copied().chain([old.me]).collect();
         self.outside.holdings.forget();
@@ -169,6 +186,7 @@ impl Membership {
             living.retain(|id| !self.former.contains(id));
             let over = self.census.dead(lease).union(&self.former).copied().collect();
             members.publish(Roll { living, over, ..Roll::clone(&roll) });
+            self.ring_at_the_end((asked.at + tenure).saturating_sub(asked.answered), context);
         }
         for id in self.census.to_bury(lease) {
             self.bury(id, context);

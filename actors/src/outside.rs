@@ -81,6 +81,12 @@ impl Outside {
         self.guards.lock().unwrap_or_else(PoisonError::into_inner).entry(switch.clone()).or_default().clone()
     }
 
+    /// Shuts every socket whose tenure is over.
+    pub fn enforce_tenures(&self) {
+        let guards = self.guards.lock().unwrap_or_else(PoisonError::into_inner);
+        guards.values().for_each(SessionGuard::enforce);
+    }
+
     /// A commit with a fresh id, still empty.
     #[must_use]
     pub fn commit(&self, tag: Tag) -> Commit {

@@ -1,12 +1,16 @@
-//! For tests of the graph on paused time: a store that remembers every commit, a driver that plays scripted switches, a
-//! sender that plays a receiver, and a clock that follows tokio's.
+//! For tests of the graph on paused time: a store that remembers every commit, links to it and hints that can be cut, a
+//! driver that plays scripted switches, a sender that plays a receiver, and a clock that follows tokio's.
 
 mod absent;
 mod driver;
+mod hints;
+mod link;
 mod store;
 
 pub use absent::AbsentStore;
 pub use driver::{ScriptedDriver, ScriptedFault};
+pub use hints::HintHub;
+pub use link::StoreLink;
 pub use store::RecordingStore;
 
 use crate::domain::time::UnixMillis;

@@ -13,6 +13,7 @@ type Closer = Box<dyn Fn() + Send + Sync>;
 #[derive(Default)]
 struct Held {
     closer: Option<Closer>,
+    tenure: Option<Tenure>,
 }
 
 /// One for each switch, kept by whoever may have to close the socket.
@@ -63,6 +64,7 @@ impl SessionGuard {
             return Err(StillOpen);
         }
         held.closer = Some(Box::new(closer));
+        held.tenure = Some(self.tenure.clone());
         self.open.send_replace(true);
         Ok(SocketPermit { guard: self.clone() })
     }
@@ -77,6 +79,17 @@ impl SessionGuard {
         let _ = open.wait_for(|open| !open).await;
     }
 
+    /// Shuts the socket down, if one is open whose tenure is over: nothing can be written to it, and a successor will open
+    /// another. Doesn't wait: whoever has it finds out.
+    pub fn enforce(&self) {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if let (Some(close), Some(tenure)) = (&held.closer, &held.tenure)
+            && tenure.is_over()
+        {
+            close();
+        }
+    }
+
     /// Whether a socket is open.
     #[must_use]
     pub fn is_open(&self) -> bool {
@@ -88,6 +101,7 @@ impl Drop for SocketPermit {
     fn drop(&mut self) {
         let mut held = self.guard.held.lock().unwrap_or_else(PoisonError::into_inner);
         held.closer = None;
+        held.tenure = None;
         self.guard.open.send_replace(false);
     }
 }

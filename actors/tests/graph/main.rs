@@ -1,0 +1,5 @@
+//! The actor graph on paused time.
+
+mod one;
+mod several;
+mod world;
