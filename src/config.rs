@@ -7,7 +7,8 @@ use crate::{http, ssh, store, webhook};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use switchyard_actors::settings::{
-    CheckoutSettings, DeliverySettings, GraphSettings, JobSettings, RetentionSettings, SupervisionSettings,
+    CheckoutSettings, ClusterSettings, DeliverySettings, GraphSettings, JobSettings, RetentionSettings,
+    SupervisionSettings,
 };
 
 /// What ships: every key, its value, and one comment.
@@ -27,6 +28,8 @@ pub struct Config {
     pub job: JobSettings,
     /// Supervising switches.
     pub supervision: SupervisionSettings,
+    /// Several instances on one store.
+    pub cluster: ClusterSettings,
     /// Sessions with switches.
     pub ssh: ssh::Settings,
     /// Delivering webhooks.
@@ -143,7 +146,7 @@ impl Config {
         ];
         match at_least_one.iter().find(|(_, value)| *value == 0) {
             Some((key, _)) => Err(format!("{key} is 0: 1 or more is accepted")),
-            None => self.store.redis.check(),
+            None => self.cluster.check().and_then(|()| self.store.redis.check()),
         }
     }
 
@@ -156,6 +159,7 @@ impl Config {
             supervision: self.supervision.clone(),
             delivery: self.delivery.clone(),
             retention: self.retention.clone(),
+            cluster: self.cluster.clone(),
         }
     }
 }
@@ -193,6 +197,7 @@ mod tests {
         assert_eq!(format!("{:?}", config.job), format!("{:?}", JobSettings::default()));
         assert_eq!(format!("{:?}", config.checkout), format!("{:?}", CheckoutSettings::default()));
         assert_eq!(format!("{:?}", config.supervision), format!("{:?}", SupervisionSettings::default()));
+        assert_eq!(format!("{:?}", config.cluster), format!("{:?}", ClusterSettings::default()));
         assert_eq!(format!("{:?}", config.delivery), format!("{:?}", DeliverySettings::default()));
         assert_eq!(format!("{:?}", config.retention), format!("{:?}", RetentionSettings::default()));
         assert_eq!(format!("{:?}", config.http), format!("{:?}", http::Settings::default()));
@@ -223,6 +228,12 @@ mod tests {
             fault("[job]\nattempts = \"five\""),
             "my.toml: job.attempts is \"five\": accepted is integer like 5"
         );
+        assert_eq!(
+            fault("[cluster]\nbeat_ms = 3001"),
+            "my.toml: cluster.beat_ms is 3001: from 1 to 3000 is accepted, a third of cluster.lease_ms without \
+             cluster.margin_ms"
+        );
+        assert!(fault("[cluster]\nmargin_ms = 10000").contains("cluster.margin_ms is 10000"));
         assert!(fault("[job]\nattempts = -1").contains("my.toml: "), "{}", fault("[job]\nattempts = -1"));
         assert!(fault("[job").starts_with("my.toml: TOML parse error at line 1"), "{}", fault("[job"));
     }

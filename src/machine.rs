@@ -1,17 +1,23 @@
-//! The machine's own clock and chance, as the graph takes them.
+//! The machine's own clocks and chance, as the graph takes them.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use rustix::time::{ClockId, clock_gettime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use switchyard_actors::domain::time::UnixMillis;
 use switchyard_actors::ports::{Clock, Entropy};
 use uuid::Uuid;
 
-/// The wall clock.
+/// The wall clock, and the one that counts since the machine was started, its sleep included.
 pub struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> UnixMillis {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         UnixMillis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    fn uptime(&self) -> Duration {
+        let since_start = clock_gettime(ClockId::Boottime);
+        Duration::try_from(since_start).expect("no time before the machine's start")
     }
 }
 
@@ -34,6 +40,12 @@ impl Entropy for SystemEntropy {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_uptime_never_goes_back() {
+        let times: Vec<_> = (0..1_000).map(|_| SystemClock.uptime()).collect();
+        assert!(times.is_sorted() && times[0] > Duration::ZERO);
+    }
 
     #[test]
     fn jitter_is_between_0_and_1_and_ids_sort_by_time() {

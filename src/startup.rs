@@ -60,7 +60,7 @@ impl Application {
     /// # Errors
     /// With what is wrong, and where.
     pub async fn build_on(config: Config, inventory: Option<&Path>, open: OpenStore) -> anyhow::Result<Self> {
-        let OpenStore { store, hints: _hints, counts } = open;
+        let OpenStore { store, hints, counts } = open;
         let platforms = Platforms::load(config.ssh.platforms.as_deref())?;
         if let Some(path) = inventory {
             let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
@@ -73,6 +73,7 @@ impl Application {
         let clock = Arc::new(SystemClock);
         let outside = Outside::new(
             Arc::clone(&store),
+            hints,
             Arc::new(driver),
             Arc::clone(&clock) as _,
             Arc::new(SystemEntropy),
@@ -200,7 +201,7 @@ impl Operator {
             Question::DeadLetters => operations::dead_letters(&*self.store).await,
             Question::Release { switch } => {
                 let id = operations::find_switch(&*self.store, &switch).await?;
-                self.graph.release(&id);
+                self.graph.release(&id).await?;
                 Ok(vec![format!("{id} is released; its queue goes on")])
             }
         }

@@ -3,11 +3,15 @@
 //! A supervisor is made when there is work for its switch. Its task is watched: when it panicked, the socket that it may
 //! have left open is shut, the panic is counted, and after a back-off a fresh one is made, which reads all it needs from
 //! the store. One bad switch never touches another. Nobody else holds a supervisor's address.
+//!
+//! Only switches of which this instance is the preferred one are taken up; the supervisor of one that is another's by
+//! now is told to look, and hands it over.
 
 use crate::domain::ids::SwitchId;
+use crate::domain::record::Tag;
 use crate::outside::{Outside, Wakes};
 use crate::supervision::RestartWaits;
-use crate::switch::{Release, StopWork, SwitchSupervisor, Wake};
+use crate::switch::{StopWork, SwitchSupervisor, Unheard, Wake};
 use actix::{
     Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, ResponseActFuture,
     WrapFuture,
@@ -23,10 +27,10 @@ use tokio::time::Instant;
 #[rtype(result = "()")]
 pub struct WakeSwitch(pub SwitchId);
 
-/// An operator releases this switch from quarantine.
+/// Who is there has changed, or hints got lost: look at everything.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct ReleaseSwitch(pub SwitchId);
+pub struct LookAgain;
 
 /// Let every supervisor come to a safe point, and end.
 #[derive(Message)]
@@ -37,7 +41,7 @@ pub struct StopFleet;
 const FORGIVEN_AFTER: Duration = Duration::from_secs(300);
 
 enum Child {
-    Running { addr: Addr<SwitchSupervisor>, panics: u32, since: Instant },
+    Running { addr: Addr<SwitchSupervisor>, unheard: Unheard, panics: u32, since: Instant },
     Restarting,
 }
 
@@ -83,21 +87,28 @@ impl Fleet {
     }
 
     fn start(&mut self, id: &SwitchId, panics: u32, context: &mut Context<Self>) {
-        let child = SwitchSupervisor::new(Arc::clone(&self.outside), Arc::clone(&self.wakes), id.clone());
+        let unheard = Unheard::default();
+        let (outside, wakes) = (Arc::clone(&self.outside), Arc::clone(&self.wakes));
+        let child = SwitchSupervisor::new(outside, wakes, id.clone(), unheard.clone());
         let child_context = Context::new();
         let addr = child_context.address();
         let task = actix_rt::spawn(child_context.into_future(child));
-        self.children.insert(id.clone(), Child::Running { addr, panics, since: Instant::now() });
+        self.children.insert(id.clone(), Child::Running { addr, unheard, panics, since: Instant::now() });
         let id = id.clone();
         context.spawn(task.into_actor(self).map(move |ended, fleet, context| match ended {
-            Ok(()) => fleet.ended(&id),
+            Ok(()) => fleet.ended(&id, context),
             Err(_) => fleet.panicked(id, context),
         }));
     }
 
-    /// It stopped by itself: fenced, or asked to. The next wake makes another.
-    fn ended(&mut self, id: &SwitchId) {
-        self.children.remove(id);
+    /// It stopped by itself: there was nothing to do, or it isn't ours, or it was asked to. The next wake makes another,
+    /// and one that it did not hear any more is the next.
+    fn ended(&mut self, id: &SwitchId, context: &mut Context<Self>) {
+        if let Some(Child::Running { unheard, .. }) = self.children.remove(id)
+            && unheard.any()
+        {
+            self.wake(id, context);
+        }
     }
 
     fn panicked(&mut self, id: SwitchId, context: &mut Context<Self>) {
@@ -123,10 +134,13 @@ impl Fleet {
 
     fn wake(&mut self, id: &SwitchId, context: &mut Context<Self>) {
         match self.children.get(id) {
-            Some(Child::Running { addr, .. }) => addr.do_send(Wake),
+            Some(Child::Running { addr, unheard, .. }) => {
+                unheard.add();
+                addr.do_send(Wake);
+            }
             // The fresh one asks the store when it starts.
             Some(Child::Restarting) => {}
-            None if self.stopping => {}
+            None if self.stopping || !self.outside.owns(&Tag::Switch(id.clone())) => {}
             None => self.start(id, 0, context),
         }
     }
@@ -164,14 +178,13 @@ impl Handler<WakeSwitch> for Fleet {
     }
 }
 
-impl Handler<ReleaseSwitch> for Fleet {
+impl Handler<LookAgain> for Fleet {
     type Result = ();
 
-    fn handle(&mut self, ReleaseSwitch(id): ReleaseSwitch, context: &mut Self::Context) {
-        self.wake(&id, context);
-        if let Some(Child::Running { addr, .. }) = self.children.get(&id) {
-            addr.do_send(Release);
-        }
+    fn handle(&mut self, _: LookAgain, context: &mut Self::Context) {
+        let running: Vec<_> = self.children.keys().cloned().collect();
+        running.iter().for_each(|id| self.wake(id, context));
+        self.sweep(context);
     }
 }
 

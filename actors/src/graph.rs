@@ -2,24 +2,32 @@
 //!
 //! One thread accepts checkouts and sends webhooks; the fleets, one a core unless configured otherwise, have threads of
 //! their own, so that SSH cryptography never stands in the way of an answer. Nothing outside this module knows how many
-//! there are.
+//! there are. What is another instance's to know goes out as a hint, and its hints come in through the same doors.
 
 use crate::archivist::Archivist;
 use crate::checkout::CheckoutActor;
 use crate::domain::ids::{PartnerId, SwitchId};
-use crate::fleet::{Fleet, ReleaseSwitch, Share, StopFleet, WakeSwitch};
-use crate::outside::{Outside, Wakes};
+use crate::domain::record::{Key, Record, SwitchStatus, Tag};
+use crate::fleet::{Fleet, LookAgain, Share, StopFleet, WakeSwitch};
+use crate::membership::{Leave, Membership};
+use crate::outside::{Outside, Wakes, put};
+use crate::ports::hints::Hint;
+use crate::ports::store::CommitError;
 use crate::ports::webhook::WebhookSender;
 use crate::provisioning::Provisioning;
 use crate::supervision::{Door, RestartWaits, keep};
-use crate::webhook::{WakePartner, WebhookActor};
+use crate::webhook::{StopDelivery, WakePartner, WebhookActor};
 use actix_rt::Arbiter;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
 
 /// The doors, as hints go through them. A hint for someone who is being restarted is lost, and does no harm.
 struct Doors {
+    outside: Arc<Outside>,
+    membership: Door<Membership>,
     fleets: Vec<Door<Fleet>>,
     webhook: Door<WebhookActor>,
 }
@@ -28,18 +36,67 @@ impl Doors {
     fn fleet_of(&self, switch: &SwitchId) -> &Door<Fleet> {
         &self.fleets[Share::index_for(switch, self.fleets.len())]
     }
-}
 
-impl Wakes for Doors {
-    fn switch(&self, switch: &SwitchId) {
+    fn wake_fleet(&self, switch: &SwitchId) {
         if let Some(fleet) = self.fleet_of(switch).addr() {
             fleet.do_send(WakeSwitch(switch.clone()));
         }
     }
 
-    fn partner(&self, partner: PartnerId) {
+    fn wake_webhook(&self, partner: PartnerId) {
         if let Some(webhook) = self.webhook.addr() {
             webhook.do_send(WakePartner(partner));
+        }
+    }
+
+    /// What another instance tells. Who isn't concerned ignores it.
+    fn heard(&self, hint: &Hint) {
+        match hint {
+            Hint::Switch(switch) | Hint::Released(switch) => self.wake_fleet(switch),
+            Hint::Partner(partner) => self.wake_webhook(*partner),
+            // A switch that was not in it may have work.
+            Hint::Inventory => self.members_changed(),
+        }
+    }
+}
+
+/// Passes on what other instances tell, until there is nobody left who could.
+async fn hear(doors: Arc<Doors>, mut hints: Receiver<Hint>) {
+    loop {
+        match hints.recv().await {
+            Ok(hint) => doors.heard(&hint),
+            Err(RecvError::Lagged(missed)) => {
+                tracing::debug!(missed, "hints were missed: everyone looks again");
+                doors.members_changed();
+            }
+            Err(RecvError::Closed) => return,
+        }
+    }
+}
+
+impl Wakes for Doors {
+    fn switch(&self, switch: &SwitchId) {
+        if self.outside.owns(&Tag::Switch(switch.clone())) {
+            self.wake_fleet(switch);
+        } else {
+            self.outside.hints.publish(Hint::Switch(switch.clone()));
+        }
+    }
+
+    fn partner(&self, partner: PartnerId) {
+        if self.outside.owns(&Tag::Partner(partner)) {
+            self.wake_webhook(partner);
+        } else {
+            self.outside.hints.publish(Hint::Partner(partner));
+        }
+    }
+
+    fn members_changed(&self) {
+        for fleet in self.fleets.iter().filter_map(Door::addr) {
+            fleet.do_send(LookAgain);
+        }
+        if let Some(webhook) = self.webhook.addr() {
+            webhook.do_send(LookAgain);
         }
     }
 }
@@ -108,7 +165,13 @@ impl Graph {
             longest: Duration::from_millis(supervision.longest_restart_ms),
         };
         let fleets = (0..shares).map(|_| Door::default()).collect();
-        let doors = Arc::new(Doors { fleets, webhook: Door::default() });
+        let doors = Doors {
+            outside: Arc::clone(&outside),
+            membership: Door::default(),
+            fleets,
+            webhook: Door::default(),
+        };
+        let doors = Arc::new(doors);
         let checkout = Door::default();
         let provisioning = Provisioning::new(Arc::clone(&outside.store), checkout.clone());
 
@@ -133,32 +196,45 @@ impl Graph {
         self.provisioning.clone()
     }
 
+    /// How many instances share the work, as far as this one knows.
+    #[must_use]
+    pub fn living(&self) -> usize {
+        self.doors.outside.members.roll().living.len()
+    }
+
     /// The operator's doors.
     #[must_use]
     pub fn operator(&self) -> Operator {
         Operator { doors: Arc::clone(&self.doors) }
     }
 
-    /// Lets every supervisor come to a safe point, for at most `patience`, and ends all threads. What was under way is
-    /// in the store, and is taken up at the next start.
+    /// Lets every supervisor come to a safe point, for at most `patience`, hands everything over, and ends all threads.
+    /// What was under way is in the store, and is taken up by another instance, or at the next start.
     pub async fn stop(self, patience: Duration) {
-        let fleets: Vec<_> = self.doors.fleets.iter().filter_map(Door::addr).collect();
-        let stopped = async {
-            for fleet in fleets {
-                // A fleet that is gone has stopped.
-                let _ = fleet.send(StopFleet).await;
-            }
-        };
-        if tokio::time::timeout(patience, stopped).await.is_err() {
+        if tokio::time::timeout(patience, self.come_to_rest()).await.is_err() {
             tracing::warn!(
                 patience_ms = patience.as_millis(),
-                "some switches were still at work when the patience ended"
+                "some switches or webhooks were still at work when the patience ended"
             );
+        }
+        if let Some(membership) = self.doors.membership.addr() {
+            // Gone already, it has left.
+            let _ = membership.send(Leave).await;
         }
         for arbiter in self.arbiters {
             arbiter.stop();
             let _ = arbiter.join();
         }
+    }
+
+    async fn come_to_rest(&self) {
+        let fleets = self.doors.fleets.iter().filter_map(Door::addr).map(|fleet| fleet.send(StopFleet));
+        let webhook = self.doors.webhook.addr().map(|webhook| webhook.send(StopDelivery));
+        // Who is gone has stopped.
+        let (_, _) = tokio::join!(
+            futures_util::future::join_all(fleets),
+            futures_util::future::OptionFuture::from(webhook)
+        );
     }
 }
 
@@ -173,6 +249,14 @@ fn start_edge_actors(
     let for_archivist = Arc::clone(&outside);
     actix_rt::spawn(keep("archivist", Door::default(), waits, move || {
         Archivist::new(Arc::clone(&for_archivist))
+    }));
+    let (for_membership, all, membership) =
+        (Arc::clone(&outside), Arc::clone(&doors), doors.membership.clone());
+    if outside.store.is_shared() {
+        actix_rt::spawn(hear(Arc::clone(&doors), outside.hints.subscribe()));
+    }
+    actix_rt::spawn(keep("membership", membership, waits, move || {
+        Membership::new(Arc::clone(&for_membership), Arc::clone(&all) as Arc<dyn Wakes>)
     }));
     actix_rt::spawn(keep("checkout", checkout, waits, move || {
         CheckoutActor::new(Arc::clone(&outside), Arc::clone(&doors) as Arc<dyn Wakes>)
@@ -196,14 +280,23 @@ pub struct Operator {
 }
 
 impl Operator {
-    /// Releases a switch from quarantine; its queue goes on.
-    pub fn release(&self, switch: &SwitchId) {
-        if let Some(fleet) = self.doors.fleet_of(switch).addr() {
-            fleet.do_send(ReleaseSwitch(switch.clone()));
-        }
+    /// Releases a switch from quarantine, on record, whoever has it; its queue goes on when they look.
+    ///
+    /// # Errors
+    /// [`CommitError`].
+    pub async fn release(&self, switch: &SwitchId) -> Result<(), CommitError> {
+        let outside = &self.doors.outside;
+        let status = SwitchStatus { switch: switch.clone(), quarantined: None, since: outside.clock.now() };
+        // The operator's word needs no lease: it is nobody's but theirs.
+        let mut commit = outside.commit(Tag::Switch(switch.clone()));
+        commit.writes.push(put(Key::SwitchStatus(switch.clone()), Record::SwitchStatus(status)));
+        outside.store.commit(vec![commit]).await?;
+        outside.hints.publish(Hint::Released(switch.clone()));
+        self.doors.wake_fleet(switch);
+        Ok(())
     }
 
-    /// Tells the webhook actor that a partner's stream changed.
+    /// Tells whoever has the partner's stream that it changed.
     pub fn wake_partner(&self, partner: PartnerId) {
         self.doors.partner(partner);
     }

@@ -2,8 +2,10 @@
 
 use crate::domain::ids::{CommitId, InstanceId, PartnerId, SwitchId};
 use crate::domain::record::Tag;
+use crate::membership::{Holdings, Members};
 use crate::ports::driver::SwitchDriver;
 use crate::ports::guard::SessionGuard;
+use crate::ports::hints::Hints;
 use crate::ports::store::{Commit, CommitError, Durability, Expectation, Store, Stored, Write};
 use crate::ports::{Clock, Entropy};
 use crate::settings::GraphSettings;
@@ -18,14 +20,16 @@ pub trait Wakes: Send + Sync + 'static {
     fn switch(&self, switch: &SwitchId);
     /// There is an event for this partner.
     fn partner(&self, partner: PartnerId);
+    /// Who is there has changed, and with it who owns what: everyone looks again.
+    fn members_changed(&self);
 }
 
 /// The outside and the limits; shared by all actors.
 pub struct Outside {
-    /// This process.
-    pub instance: InstanceId,
     /// Where everything is.
     pub store: Arc<dyn Store>,
+    /// The way to other instances.
+    pub hints: Arc<dyn Hints>,
     /// Opens sessions.
     pub driver: Arc<dyn SwitchDriver>,
     /// The wall clock.
@@ -34,6 +38,10 @@ pub struct Outside {
     pub entropy: Arc<dyn Entropy>,
     /// The limits.
     pub settings: GraphSettings,
+    /// This instance, and all that share the store with it.
+    pub members: Members,
+    /// The leases that it holds.
+    pub holdings: Holdings,
     /// Bounds the sessions that are being opened at once, over all switches.
     pub opening: Semaphore,
     guards: Mutex<HashMap<SwitchId, SessionGuard>>,
@@ -44,20 +52,39 @@ impl Outside {
     #[must_use]
     pub fn new(
         store: Arc<dyn Store>,
+        hints: Arc<dyn Hints>,
         driver: Arc<dyn SwitchDriver>,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
         settings: GraphSettings,
     ) -> Self {
-        let instance = InstanceId(entropy.uuid());
+        let me = InstanceId(entropy.uuid());
+        let members = Members::new(me, store.is_shared(), Arc::clone(&clock));
         let opening = Semaphore::new(settings.supervision.max_opening);
-        Self { instance, store, driver, clock, entropy, settings, opening, guards: Mutex::default() }
+        Self {
+            store,
+            hints,
+            driver,
+            clock,
+            entropy,
+            settings,
+            members,
+            holdings: Holdings::default(),
+            opening,
+            guards: Mutex::default(),
+        }
     }
 
     /// The one guard of a switch's socket. It outlives every supervisor of that switch, and every fleet.
     #[must_use]
     pub fn guard(&self, switch: &SwitchId) -> SessionGuard {
         self.guards.lock().unwrap_or_else(PoisonError::into_inner).entry(switch.clone()).or_default().clone()
+    }
+
+    /// Shuts every socket whose tenure is over.
+    pub fn enforce_tenures(&self) {
+        let guards = self.guards.lock().unwrap_or_else(PoisonError::into_inner);
+        guards.values().for_each(SessionGuard::enforce);
     }
 
     /// A commit with a fresh id, still empty.

@@ -4,15 +4,19 @@ pub mod driver;
 pub mod guard;
 pub mod hints;
 pub mod store;
+pub mod tenure;
 pub mod webhook;
 
 use crate::domain::time::UnixMillis;
+use std::time::Duration;
 use uuid::Uuid;
 
-/// The wall clock. Waiting is tokio's, so that a test can pause it.
+/// The clocks. Waiting is tokio's, so that a test can pause it.
 pub trait Clock: Send + Sync + 'static {
-    /// Now.
+    /// Now, on the wall clock.
     fn now(&self) -> UnixMillis;
+    /// Since some moment of this machine's own: never goes back, and goes on while the process or the machine is suspended.
+    fn uptime(&self) -> Duration;
 }
 
 /// Chance.

@@ -3,6 +3,7 @@
 use crate::domain::delivery::DeliveryPolicy;
 use crate::domain::job::RetryPolicy;
 use serde::Deserialize;
+use std::time::Duration;
 
 /// How checkouts are accepted.
 #[derive(Debug, Clone, Deserialize)]
@@ -12,6 +13,8 @@ pub struct CheckoutSettings {
     pub max_in_flight: usize,
     /// How often a checkout that lost a race looks again before it is told to come back.
     pub max_rounds: u32,
+    /// How long a claim may be undecided before whoever finds its job on a switch decides it.
+    pub claim_ms: u64,
 }
 
 /// How often and how long a job is tried.
@@ -96,6 +99,19 @@ impl RetentionSettings {
     }
 }
 
+/// How several instances share the work, on a store that they share.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClusterSettings {
+    /// How long an instance that gives no sign of life keeps its switches.
+    pub lease_ms: u64,
+    /// How often an instance gives one.
+    pub beat_ms: u64,
+    /// How much earlier an instance that can't give one stops writing to switches. Clocks may differ in speed by the
+    /// share that this is of the lease.
+    pub margin_ms: u64,
+}
+
 /// All of them.
 #[derive(Debug, Clone, Default)]
 pub struct GraphSettings {
@@ -109,11 +125,13 @@ pub struct GraphSettings {
     pub delivery: DeliverySettings,
     /// What has ended.
     pub retention: RetentionSettings,
+    /// Several instances.
+    pub cluster: ClusterSettings,
 }
 
 impl Default for CheckoutSettings {
     fn default() -> Self {
-        Self { max_in_flight: 4_096, max_rounds: 16 }
+        Self { max_in_flight: 4_096, max_rounds: 16, claim_ms: 10_000 }
     }
 }
 
@@ -155,6 +173,54 @@ impl Default for DeliverySettings {
             max_in_flight: 512,
             sweep_ms: 10_000,
         }
+    }
+}
+
+impl Default for ClusterSettings {
+    fn default() -> Self {
+        Self { lease_ms: 10_000, beat_ms: 1_000, margin_ms: 1_000 }
+    }
+}
+
+impl ClusterSettings {
+    /// The lease.
+    #[must_use]
+    pub fn lease(&self) -> Duration {
+        Duration::from_millis(self.lease_ms)
+    }
+
+    /// Between two beats.
+    #[must_use]
+    pub fn beat(&self) -> Duration {
+        Duration::from_millis(self.beat_ms)
+    }
+
+    /// How long a beat lets its instance write to switches: the lease without the margin.
+    #[must_use]
+    pub fn tenure(&self) -> Duration {
+        Duration::from_millis(self.lease_ms.saturating_sub(self.margin_ms))
+    }
+
+    /// Whether they fit together: three beats, at least, in the time that one allows for.
+    ///
+    /// # Errors
+    /// The key, the value seen, and what is accepted.
+    pub fn check(&self) -> Result<(), String> {
+        let room = self.lease_ms.saturating_sub(self.margin_ms);
+        if self.margin_ms == 0 || room == 0 {
+            return Err(format!(
+                "cluster.margin_ms is {}: from 1 to less than cluster.lease_ms = {} is accepted",
+                self.margin_ms, self.lease_ms
+            ));
+        }
+        if self.beat_ms == 0 || self.beat_ms > room / 3 {
+            return Err(format!(
+                "cluster.beat_ms is {}: from 1 to {} is accepted, a third of cluster.lease_ms without cluster.margin_ms",
+                self.beat_ms,
+                room / 3
+            ));
+        }
+        Ok(())
     }
 }
 

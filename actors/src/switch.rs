@@ -4,6 +4,9 @@
 //! before the next begins, and turns what comes of them into events. There is one session because the actor owns the
 //! only one, and an effect takes it along and brings it back. What must survive is in the store before it matters, so
 //! that a panic here loses nothing: the fleet shuts the socket and makes a fresh supervisor.
+//!
+//! It owns its switch, by a lease, only while there is work or an open session, and while this instance is the preferred
+//! one for it. At a safe point after that it closes the session, gives the lease back, tells whoever is preferred, and ends.
 
 mod choose;
 mod effects;
@@ -13,6 +16,7 @@ mod task;
 
 use crate::domain::failure::DriverFailure;
 use crate::domain::ids::{PortName, SwitchId};
+use crate::domain::record::Tag;
 use crate::domain::session::{Errand, SessionEffect, SessionEvent, SessionState, Visit};
 use crate::domain::time::UnixMillis;
 use crate::outside::{Outside, Wakes};
@@ -24,6 +28,7 @@ use actix::{
 use choose::{Choice, Freedom};
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use task::{Duty, Task};
 use tokio::time::Instant;
@@ -33,12 +38,7 @@ use tokio::time::Instant;
 #[rtype(result = "()")]
 pub struct Wake;
 
-/// An operator has looked at what quarantined the switch.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Release;
-
-/// Come to a safe point, close the session, and end.
+/// Come to a safe point, close the session, give the lease back, and end.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct StopWork;
@@ -46,12 +46,39 @@ pub struct StopWork;
 /// How long to wait before the store, which did not answer, is asked again.
 const STORE_AGAIN: Duration = Duration::from_millis(500);
 
+/// How long to wait before a switch is claimed again that another is about to hand over.
+const CLAIM_AGAIN: Duration = Duration::from_millis(500);
+
+/// Wakes that were sent to a supervisor and that it has not heard: who sent them finds out, when it has ended, whether one
+/// got lost.
+#[derive(Clone, Default)]
+pub struct Unheard(Arc<AtomicUsize>);
+
+impl Unheard {
+    /// One was sent.
+    pub fn add(&self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn heard(&self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    /// Whether there are any.
+    #[must_use]
+    pub fn any(&self) -> bool {
+        self.0.load(Ordering::SeqCst) > 0
+    }
+}
+
 type Session = Option<Box<dyn SwitchSession>>;
 
 /// What came of an effect.
 enum News {
-    /// The switch, the lease, and whether it is quarantined. `None`: not in the inventory.
-    OnDuty(Option<(Duty, Option<DriverFailure>)>),
+    /// What came of taking up duty.
+    TakenUp(TakenUp),
+    /// The lease was given back.
+    GaveBack,
     /// The store was asked what is next.
     Chosen(Choice),
     /// Something for the machine.
@@ -64,6 +91,18 @@ enum News {
     StoreAway(StoreUnavailable),
     /// Someone else owns the switch.
     Fenced,
+}
+
+/// What came of taking up duty.
+enum TakenUp {
+    /// The switch, the lease, and whether it is quarantined.
+    OnDuty(Duty, Option<DriverFailure>),
+    /// It is not in the inventory.
+    NoSuchSwitch,
+    /// Another has it, and is about to hand it over, or to be found dead.
+    HeldByAnother,
+    /// Another is preferred for it by now.
+    NotForUs,
 }
 
 /// What an effect brings back.
@@ -87,7 +126,7 @@ pub struct SwitchSupervisor {
     effects: VecDeque<SessionEffect>,
     busy: bool,
     woken: bool,
-    release_asked: bool,
+    unheard: Unheard,
     stopping: bool,
     alarm: Option<SpawnHandle>,
     idle_since: Option<Instant>,
@@ -96,7 +135,7 @@ pub struct SwitchSupervisor {
 impl SwitchSupervisor {
     /// A new one, which knows nothing yet.
     #[must_use]
-    pub fn new(outside: Arc<Outside>, wakes: Arc<dyn Wakes>, id: SwitchId) -> Self {
+    pub fn new(outside: Arc<Outside>, wakes: Arc<dyn Wakes>, id: SwitchId, unheard: Unheard) -> Self {
         Self {
             outside,
             wakes,
@@ -110,7 +149,7 @@ impl SwitchSupervisor {
             effects: VecDeque::new(),
             busy: false,
             woken: false,
-            release_asked: false,
+            unheard,
             stopping: false,
             alarm: None,
             idle_since: None,
@@ -134,30 +173,34 @@ impl SwitchSupervisor {
             return;
         }
         if self.duty.is_none() {
-            if self.woken && !self.stopping {
-                self.woken = false;
-                self.take_up_duty(context);
-            } else if self.stopping {
-                context.stop();
-            }
-            return;
+            return self.off_duty(context);
         }
         match self.effects.pop_front() {
             Some(effect) => self.perform(effect, context),
-            None if self.stopping => self.leave(context),
-            None if std::mem::take(&mut self.release_asked) => self.release(context),
+            None if self.must_leave() => self.leave(context),
             None if std::mem::take(&mut self.woken) => self.choose(context),
             None => {}
         }
     }
 
-    fn release(&mut self, context: &mut Context<Self>) {
-        if matches!(self.state, SessionState::Quarantined { .. }) {
-            self.lift_quarantine(context);
-        } else {
-            tracing::info!(switch = %self.id, state = self.state.name(), "released, but it was not quarantined");
-            self.pump(context);
+    fn tag(&self) -> Tag {
+        Tag::Switch(self.id.clone())
+    }
+
+    /// Takes the switch up, or waits for it, or ends.
+    fn off_duty(&mut self, context: &mut Context<Self>) {
+        let ours = !self.stopping && self.outside.owns(&self.tag());
+        if ours && std::mem::take(&mut self.woken) {
+            self.take_up_duty(context);
+        } else if !ours || self.alarm.is_none() {
+            context.stop();
         }
+    }
+
+    /// Whether the switch is to be given up at this safe point.
+    fn must_leave(&self) -> bool {
+        let lapsed = self.duty.as_ref().is_some_and(|duty| !duty.holding.tenure.holds());
+        self.stopping || lapsed || !self.outside.owns(&self.tag())
     }
 
     fn perform(&mut self, effect: SessionEffect, context: &mut Context<Self>) {
@@ -178,15 +221,13 @@ impl SwitchSupervisor {
 
     fn learn(&mut self, news: News, context: &mut Context<Self>) {
         match news {
-            News::OnDuty(Some((duty, quarantined))) => {
-                self.duty = Some(duty);
-                self.woken = true;
-                if let Some(why) = quarantined {
-                    self.state = SessionState::Quarantined { why };
+            News::TakenUp(taken_up) => self.taken_up(taken_up, context),
+            News::GaveBack => {
+                self.duty = None;
+                self.state = SessionState::Idle;
+                if let Some(alarm) = self.alarm.take() {
+                    context.cancel_future(alarm);
                 }
-            }
-            News::OnDuty(None) => {
-                tracing::warn!(switch = %self.id, "a switch with work is not in the inventory")
             }
             News::Chosen(choice) => self.follow(choice, context),
             News::Happened(event) => self.happened(event),
@@ -202,9 +243,29 @@ impl SwitchSupervisor {
             }
             News::Fenced => {
                 tracing::warn!(switch = %self.id, "a later supervisor owns this switch; this one ends");
+                if let Some(duty) = self.duty.take() {
+                    duty.holding.lost();
+                }
                 self.session = None;
                 context.stop();
             }
+        }
+    }
+
+    fn taken_up(&mut self, taken_up: TakenUp, context: &mut Context<Self>) {
+        match taken_up {
+            TakenUp::OnDuty(duty, quarantined) => {
+                self.duty = Some(duty);
+                self.woken = true;
+                if let Some(why) = quarantined {
+                    self.state = SessionState::Quarantined { why };
+                }
+            }
+            TakenUp::NoSuchSwitch => {
+                tracing::warn!(switch = %self.id, "a switch with work is not in the inventory");
+            }
+            TakenUp::HeldByAnother => self.set_alarm(CLAIM_AGAIN, context),
+            TakenUp::NotForUs => {}
         }
     }
 
@@ -226,7 +287,7 @@ impl SwitchSupervisor {
         let (outside, id) = (Arc::clone(&self.outside), self.id.clone());
         self.run(context, async move {
             let news = match effects::take_up(&outside, &id).await {
-                Ok(duty) => News::OnDuty(duty),
+                Ok(taken_up) => News::TakenUp(taken_up),
                 Err(error) => News::StoreAway(error),
             };
             Came { session: None, task: None, news }
@@ -244,7 +305,8 @@ impl SwitchSupervisor {
             // Whoever is at work asks again at the end.
             SessionState::Connecting { .. } | SessionState::Applying { .. } | SessionState::Saving => return,
         };
-        let freedom = Freedom { may_begin, proven: self.proven.clone() };
+        let quarantined = matches!(self.state, SessionState::Quarantined { .. });
+        let freedom = Freedom { may_begin, quarantined, proven: self.proven.clone() };
         let (outside, duty, session) = (Arc::clone(&self.outside), self.duty.clone(), self.session.take());
         self.run(context, async move {
             let duty = duty.expect("only a supervisor on duty chooses");
@@ -269,7 +331,27 @@ impl SwitchSupervisor {
                 self.happened(SessionEvent::Begun(Errand::Save));
             }
             Choice::Wait(until) => self.wait(until, context),
+            Choice::Rest => self.rest(context),
+            Choice::Released => {
+                tracing::info!(switch = %self.id, "released from quarantine");
+                self.happened(SessionEvent::Released);
+            }
             Choice::Fenced => self.learn(News::Fenced, context),
+        }
+    }
+
+    /// There is nothing to do at all: an open session waits for its idle limit; without one, nothing is owned.
+    fn rest(&mut self, context: &mut Context<Self>) {
+        let now = self.outside.clock.now();
+        match &self.state {
+            SessionState::Ready => self.wait(None, context),
+            SessionState::BackingOff { until, .. } if now < *until => self.wait(None, context),
+            SessionState::Idle | SessionState::BackingOff { .. } | SessionState::Quarantined { .. } => {
+                self.give_back(context);
+            }
+            SessionState::Connecting { .. } | SessionState::Applying { .. } | SessionState::Saving => {
+                unreachable!("nothing is chosen while something is under way")
+            }
         }
     }
 
@@ -326,16 +408,8 @@ impl Handler<Wake> for SwitchSupervisor {
     type Result = ();
 
     fn handle(&mut self, _: Wake, context: &mut Self::Context) {
+        self.unheard.heard();
         self.woken = true;
-        self.pump(context);
-    }
-}
-
-impl Handler<Release> for SwitchSupervisor {
-    type Result = ();
-
-    fn handle(&mut self, _: Release, context: &mut Self::Context) {
-        self.release_asked = true;
         self.pump(context);
     }
 }

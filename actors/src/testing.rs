@@ -1,12 +1,16 @@
-//! For tests of the graph on paused time: a store that remembers every commit, a driver that plays scripted switches, a
-//! sender that plays a receiver, and a clock that follows tokio's.
+//! For tests of the graph on paused time: a store that remembers every commit, links to it and hints that can be cut, a
+//! driver that plays scripted switches, a sender that plays a receiver, and a clock that follows tokio's.
 
 mod absent;
 mod driver;
+mod hints;
+mod link;
 mod store;
 
 pub use absent::AbsentStore;
 pub use driver::{ScriptedDriver, ScriptedFault};
+pub use hints::HintHub;
+pub use link::StoreLink;
 pub use store::RecordingStore;
 
 use crate::domain::time::UnixMillis;
@@ -31,6 +35,10 @@ impl Clock for PausedClock {
     fn now(&self) -> UnixMillis {
         let elapsed = self.0.elapsed().as_millis();
         UnixMillis(1_700_000_000_000 + u64::try_from(elapsed).unwrap_or(u64::MAX))
+    }
+
+    fn uptime(&self) -> std::time::Duration {
+        self.0.elapsed()
     }
 }
 

@@ -2,30 +2,45 @@
 //!
 //! It reads partner streams only, and holds nothing but what is on its way right now: a panic or a kill leaves each
 //! event due or being sent, in the store, for its successor. One slow or dead endpoint fills its own lane and no other.
+//!
+//! A partner's lane is open only where this instance is the preferred one for it; elsewhere it is closed as soon as what is on
+//! its way has come to its end, and the lease goes back.
 
 mod deliver;
 
 use crate::domain::ids::{EventId, LeaseEpoch, PartnerId};
 use crate::domain::record::{Index, Tag};
+use crate::fleet::LookAgain;
+use crate::membership::{Claim, Holding};
 use crate::outside::Outside;
-use crate::ports::store::{Claimed, Member, StoreUnavailable};
+use crate::ports::hints::Hint;
+use crate::ports::store::{Member, StoreUnavailable};
 use crate::ports::webhook::WebhookSender;
-use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, SpawnHandle, WrapFuture};
+use actix::{
+    Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseFuture,
+    SpawnHandle, WrapFuture,
+};
 use deliver::Ended;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::oneshot;
 
 /// There may be an event for this partner.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct WakePartner(pub PartnerId);
 
+/// Let what is on its way come to its end, give the leases back, and end.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct StopDelivery;
+
 /// One partner's way out.
 #[derive(Default)]
 struct Lane {
-    lease: Option<LeaseEpoch>,
+    holding: Option<Arc<Holding>>,
     on_their_way: HashSet<EventId>,
     looking: bool,
     look_again: bool,
@@ -38,17 +53,26 @@ pub struct WebhookActor {
     sender: Rc<dyn WebhookSender>,
     lanes: HashMap<PartnerId, Lane>,
     on_their_way: usize,
+    /// Whom to tell when it has stopped; empty as long as nobody has asked.
+    stopping: Vec<oneshot::Sender<()>>,
 }
 
 impl WebhookActor {
     /// One with nothing on its way.
     #[must_use]
     pub fn new(outside: Arc<Outside>, sender: Rc<dyn WebhookSender>) -> Self {
-        Self { outside, sender, lanes: HashMap::new(), on_their_way: 0 }
+        Self { outside, sender, lanes: HashMap::new(), on_their_way: 0, stopping: Vec::new() }
+    }
+
+    fn may_open(&self, partner: PartnerId) -> bool {
+        self.stopping.is_empty() && self.outside.owns(&Tag::Partner(partner))
     }
 
     /// Looks at what is due for a partner; one look at a time, and another after it if it was asked for meanwhile.
     fn look(&mut self, partner: PartnerId, context: &mut Context<Self>) {
+        if !self.may_open(partner) {
+            return self.close_lane(partner, context);
+        }
         let most = self.outside.settings.delivery.max_in_flight_per_partner;
         let lane = self.lanes.entry(partner).or_default();
         if lane.looking {
@@ -56,22 +80,24 @@ impl WebhookActor {
             return;
         }
         lane.looking = true;
-        let (outside, lease) = (Arc::clone(&self.outside), lane.lease);
+        let (outside, holding) = (Arc::clone(&self.outside), lane.holding.clone());
         // What is on its way stands in the index too: look far enough to see past it.
         let limit = most + lane.on_their_way.len();
-        let asked = async move { due(&outside, partner, lease, limit).await };
+        let asked = async move { due(&outside, partner, holding, limit).await };
         context.spawn(asked.into_actor(self).map(move |found, actor, context| {
             let lane = actor.lanes.entry(partner).or_default();
             lane.looking = false;
             let again = std::mem::take(&mut lane.look_again);
             match found {
-                Ok((lease, members)) => {
-                    lane.lease = Some(lease);
+                Ok(Some((holding, members))) => {
+                    let lease = holding.lease;
+                    lane.holding = Some(holding);
                     actor.send_due(partner, lease, &members, context);
                 }
+                Ok(None) => {}
                 Err(error) => tracing::warn!(%partner, %error, "the sweep asks for due events again"),
             }
-            if again {
+            if again || !actor.may_open(partner) {
                 actor.look(partner, context);
             }
         }));
@@ -84,6 +110,9 @@ impl WebhookActor {
         members: &[Member],
         context: &mut Context<Self>,
     ) {
+        if !self.may_open(partner) {
+            return;
+        }
         let now = self.outside.clock.now();
         let limits = self.outside.settings.delivery.clone();
         for Member { member, score } in members {
@@ -114,16 +143,66 @@ impl WebhookActor {
         let (outside, sender) = (Arc::clone(&self.outside), Rc::clone(&self.sender));
         let sent = async move { deliver::deliver(&outside, &*sender, partner, event, lease).await };
         context.spawn(sent.into_actor(self).map(move |ended, actor, context| {
-            actor.lanes.entry(partner).or_default().on_their_way.remove(&event);
+            let lane = actor.lanes.entry(partner).or_default();
+            lane.on_their_way.remove(&event);
+            if ended == Ended::Fenced
+                && let Some(holding) = lane.holding.take()
+            {
+                holding.lost();
+            }
             let was_full = actor.on_their_way >= actor.outside.settings.delivery.max_in_flight;
             actor.on_their_way -= 1;
             match ended {
                 Ended::Recorded if was_full => actor.sweep(context),
                 Ended::Recorded => actor.look(partner, context),
+                Ended::Fenced => actor.look(partner, context),
                 // Looking again at once would find the same: the sweep comes back to it.
-                Ended::LeftDue => {}
+                Ended::LeftDue if actor.may_open(partner) => {}
+                Ended::LeftDue => actor.close_lane(partner, context),
             }
         }));
+    }
+
+    /// Closes a lane that is another's, once nothing is on its way in it, and gives its lease back.
+    fn close_lane(&mut self, partner: PartnerId, context: &mut Context<Self>) {
+        let Some(lane) = self.lanes.get_mut(&partner) else { return };
+        if lane.looking || !lane.on_their_way.is_empty() {
+            return;
+        }
+        lane.looking = true;
+        if let Some(alarm) = lane.alarm.take() {
+            context.cancel_future(alarm);
+        }
+        let (outside, holding) = (Arc::clone(&self.outside), lane.holding.take());
+        let closed = async move {
+            let Some(holding) = holding else { return };
+            match outside.give_back(&Tag::Partner(partner), &holding).await {
+                Ok(()) => outside.hints.publish(Hint::Partner(partner)),
+                Err(error) => tracing::warn!(%partner, %error, "a lane's lease is given back later"),
+            }
+        };
+        context.spawn(closed.into_actor(self).map(move |(), actor, context| {
+            let again = actor.lanes.remove(&partner).is_some_and(|lane| lane.look_again);
+            if again && actor.stopping.is_empty() {
+                actor.look(partner, context);
+            }
+            actor.end_if_done(context);
+        }));
+    }
+
+    fn end_if_done(&mut self, context: &mut Context<Self>) {
+        if !self.stopping.is_empty() && self.lanes.is_empty() {
+            for told in self.stopping.drain(..) {
+                // Who asked may have lost patience.
+                let _ = told.send(());
+            }
+            context.stop();
+        }
+    }
+
+    fn close_lanes_of_others(&mut self, context: &mut Context<Self>) {
+        let others: Vec<_> = self.lanes.keys().copied().filter(|partner| !self.may_open(*partner)).collect();
+        others.into_iter().for_each(|partner| self.close_lane(partner, context));
     }
 
     /// Asks the store for events whose wake was lost, or that were there before this process.
@@ -131,29 +210,32 @@ impl WebhookActor {
         let outside = Arc::clone(&self.outside);
         let asked = async move { outside.store.partners_with_due().await };
         context.spawn(asked.into_actor(self).map(|partners, actor, context| match partners {
-            Ok(partners) => partners.into_iter().for_each(|partner| actor.look(partner, context)),
+            Ok(partners) => {
+                let ours = partners.into_iter().filter(|partner| actor.may_open(*partner));
+                ours.collect::<Vec<_>>().into_iter().for_each(|partner| actor.look(partner, context));
+            }
             Err(error) => tracing::warn!(%error, "the sweep for events is asked again"),
         }));
     }
 }
 
+/// What is due, under the lane's lease; `None` when the lane is another's.
 async fn due(
     outside: &Outside,
     partner: PartnerId,
-    lease: Option<LeaseEpoch>,
+    holding: Option<Arc<Holding>>,
     limit: usize,
-) -> Result<(LeaseEpoch, Vec<Member>), StoreUnavailable> {
-    let lease = match lease {
-        Some(lease) => lease,
-        None => {
-            let tag = Tag::Partner(partner);
-            match outside.store.claim_lease(&tag, outside.instance, None).await? {
-                Claimed::Taken(lease) => lease,
-                Claimed::Held { by } => return Err(StoreUnavailable(format!("{tag} is held by {by}"))),
-            }
-        }
+) -> Result<Option<(Arc<Holding>, Vec<Member>)>, StoreUnavailable> {
+    let holding = match holding {
+        Some(holding) => holding,
+        None => match outside.claim(&Tag::Partner(partner)).await? {
+            Claim::Ours(holding) => holding,
+            // Whoever has it gives a hint when it gives it back; else the sweep comes back to it.
+            Claim::Others | Claim::NotForUs => return Ok(None),
+        },
     };
-    Ok((lease, outside.store.members(&Index::Due(partner), limit).await?))
+    let members = outside.store.members(&Index::Due(partner), limit).await?;
+    Ok(Some((holding, members)))
 }
 
 impl Actor for WebhookActor {
@@ -171,5 +253,29 @@ impl Handler<WakePartner> for WebhookActor {
 
     fn handle(&mut self, WakePartner(partner): WakePartner, context: &mut Self::Context) {
         self.look(partner, context);
+    }
+}
+
+impl Handler<LookAgain> for WebhookActor {
+    type Result = ();
+
+    fn handle(&mut self, _: LookAgain, context: &mut Self::Context) {
+        self.close_lanes_of_others(context);
+        self.sweep(context);
+    }
+}
+
+impl Handler<StopDelivery> for WebhookActor {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, _: StopDelivery, context: &mut Self::Context) -> Self::Result {
+        let (stopped, ended) = oneshot::channel();
+        self.stopping.push(stopped);
+        self.close_lanes_of_others(context);
+        self.end_if_done(context);
+        Box::pin(async move {
+            // An actor that is gone has stopped.
+            let _ = ended.await;
+        })
     }
 }

@@ -1,11 +1,13 @@
 //! The socket under a session: it carries the guard's permit, so that the permit goes when the socket really goes, and it
-//! remembers whether the other side has said anything yet.
+//! remembers whether the other side has said anything yet. It is the last place before the kernel, so it is here that the
+//! tenure is asked: what the library has buffered doesn't leave after it is over either.
 
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use switchyard_actors::ports::guard::{SessionGuard, SocketPermit, StillOpen};
+use switchyard_actors::ports::tenure::Tenure;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
@@ -13,6 +15,7 @@ use tokio::net::TcpStream;
 pub struct GuardedStream {
     tcp: TcpStream,
     heard: Arc<AtomicBool>,
+    tenure: Tenure,
     _permit: SocketPermit,
 }
 
@@ -39,7 +42,8 @@ impl GuardedStream {
             let _ = shared.shutdown(std::net::Shutdown::Both);
         })?;
         let heard = Arc::new(AtomicBool::new(false));
-        Ok((Self { tcp, heard: Arc::clone(&heard), _permit: permit }, heard))
+        let tenure = guard.tenure().clone();
+        Ok((Self { tcp, heard: Arc::clone(&heard), tenure, _permit: permit }, heard))
     }
 }
 
@@ -64,6 +68,11 @@ impl AsyncWrite for GuardedStream {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<std::io::Result<usize>> {
+        if !self.tenure.holds() {
+            return Poll::Ready(Err(std::io::Error::other(
+                "this instance may not write to switches any more",
+            )));
+        }
         Pin::new(&mut self.tcp).poll_write(context, bytes)
     }
 

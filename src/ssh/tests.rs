@@ -11,6 +11,7 @@ use switchyard_actors::domain::ids::{PortName, SwitchId};
 use switchyard_actors::domain::inventory::{Credentials, SecretRef};
 use switchyard_actors::domain::text::MacAddress;
 use switchyard_actors::ports::driver::Intent;
+use switchyard_actors::ports::tenure::Tenure;
 
 const PASSWORD: &str = "pw-driver-tests-31";
 
@@ -424,4 +425,25 @@ fn a_faulty_platform_file_is_named_with_its_key() {
         let error = Platform::parse("my_ios.toml", &faulty).expect_err(key).to_string();
         assert!(error.starts_with(&format!("my_ios.toml: {key}")), "{key}: {error}");
     }
+}
+
+#[tokio::test]
+async fn when_the_tenure_is_over_not_a_byte_leaves_any_more() {
+    let mut bench = Bench::new(Personality::Ios, |_| {}).await;
+    let tenure = Tenure::new(Arc::new(crate::machine::SystemClock));
+    assert!(tenure.extend(Duration::MAX));
+    bench.guard = bench.guard.under(tenure.clone());
+    let mut session = bench.opened().await;
+    let port = bench.port();
+    session.read_port(&port).await.expect("as long as the tenure holds");
+    let commands = bench.device().counts().commands;
+    tenure.end();
+    let failure = session.read_port(&port).await.expect_err("nothing may be sent");
+    assert_eq!(failure.class, FailureClass::SessionLost, "{failure}");
+    session.close().await;
+    bench.until_closed().await;
+    assert_eq!(bench.device().counts().commands, commands);
+    // Nor is a new login begun.
+    assert!(bench.open().await.is_err());
+    assert_eq!(bench.device().counts().commands, commands);
 }

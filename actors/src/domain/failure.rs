@@ -40,6 +40,8 @@ pub enum FailureClass {
     ReadBackDiffers,
     /// The running configuration could not be saved.
     SaveFailed,
+    /// This instance may not write to switches any more: it could not show in time that it lives. No fault of the switch.
+    TenureLapsed,
 }
 
 /// What a failure means for the job that met it.
@@ -51,11 +53,13 @@ pub enum Verdict {
     Fail,
     /// Leave the job waiting, and the switch alone, until an operator has looked.
     Quarantine,
+    /// As if it had not been tried: whoever owns the switch next begins it again.
+    Interrupt,
 }
 
 impl FailureClass {
     /// Every class, for tests and tables.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Unreachable,
         Self::NoFreeVty,
         Self::KeyExchangeFailed,
@@ -71,6 +75,7 @@ impl FailureClass {
         Self::PortUnknown,
         Self::ReadBackDiffers,
         Self::SaveFailed,
+        Self::TenureLapsed,
     ];
 
     /// The rule.
@@ -90,6 +95,7 @@ impl FailureClass {
             Self::AuthenticationRefused | Self::HostKeyChanged | Self::WrongDevice | Self::Misconfigured => {
                 Verdict::Quarantine
             }
+            Self::TenureLapsed => Verdict::Interrupt,
         }
     }
 
@@ -111,7 +117,8 @@ impl FailureClass {
             | Self::Misconfigured
             | Self::PromptNotSeen
             | Self::SessionLost
-            | Self::DeadlineExceeded => false,
+            | Self::DeadlineExceeded
+            | Self::TenureLapsed => false,
         }
     }
 
@@ -120,7 +127,7 @@ impl FailureClass {
     pub fn for_partner(self) -> &'static str {
         match self {
             Self::Unreachable | Self::NoFreeVty => "The switch could not be reached. Ask for a retry later.",
-            Self::SessionLost | Self::PromptNotSeen | Self::DeadlineExceeded => {
+            Self::SessionLost | Self::PromptNotSeen | Self::DeadlineExceeded | Self::TenureLapsed => {
                 "The connection to the switch broke off repeatedly. Ask for a retry later."
             }
             Self::ConfigurationLocked => {

@@ -5,15 +5,17 @@
 //!   Queued ───────────────▶ Running ───────────────▶ Completed
 //!    │ ▲                    │  │ ▲ │
 //!    │ │ AttemptFailed      │  │ └─┘ Started by a later lease
-//!    │ │ (retry, quarantine)│  │
+//!    │ │ (retry, quarantine,│  │
+//!    │ │  interrupt)        │  │
 //!    │ └────────────────────┘  │ AttemptFailed (rejected, out of attempts, out of time)
 //!    │   Interrupted           ▼
 //!    └──────────────────────▶ Failed
 //!              Expired
 //! ```
 //!
-//! Only failures of the driver count as attempts and eat the time limit. Queueing, our own downtime and a store outage
-//! do not: they come as `Interrupted`, or as a later lease that starts the job over.
+//! Only failures of the switch count as attempts and eat the time limit. Queueing, our own downtime, a store outage and a
+//! tenure that lapsed do not: they come as `Interrupted`, as a failure whose verdict says so, or as a later lease that
+//! starts the job over.
 
 use super::Denied;
 use super::failure::{DriverFailure, FailureReason, Verdict};
@@ -176,7 +178,10 @@ impl JobState {
             (
                 Self::Running { failed_attempts, spent_millis, .. },
                 E::AttemptFailed { failure, took_millis, jitter },
-            ) => Ok(after_failure(failed_attempts, spent_millis + took_millis, failure, jitter, now, policy)),
+            ) => {
+                let before = Tried { failed_attempts, spent_millis };
+                Ok(after_failure(before, took_millis, failure, jitter, now, policy))
+            }
             (Self::Running { failed_attempts, spent_millis, .. }, E::Interrupted) => {
                 let again = Self::Queued { failed_attempts, spent_millis, not_before: now };
                 Ok((again, JobEffect::RunAgain { at: now }))
@@ -231,19 +236,32 @@ impl JobState {
     }
 }
 
-fn after_failure(
-    failed_before: u32,
+/// What earlier attempts came to.
+struct Tried {
+    failed_attempts: u32,
     spent_millis: u64,
+}
+
+fn after_failure(
+    before: Tried,
+    took_millis: u64,
     failure: DriverFailure,
     jitter: f64,
     now: UnixMillis,
     policy: &RetryPolicy,
 ) -> (JobState, JobEffect) {
-    let failed_attempts = failed_before + 1;
+    let failed_attempts = before.failed_attempts + 1;
+    let spent_millis = before.spent_millis + took_millis;
     match failure.class.verdict() {
+        Verdict::Interrupt => {
+            let Tried { failed_attempts, spent_millis } = before;
+            let again = JobState::Queued { failed_attempts, spent_millis, not_before: now };
+            (again, JobEffect::RunAgain { at: now })
+        }
         Verdict::Quarantine => {
             // An operator's pause is no fault of the job: the attempt isn't counted against it.
-            let waiting = JobState::Queued { failed_attempts: failed_before, spent_millis, not_before: now };
+            let failed_attempts = before.failed_attempts;
+            let waiting = JobState::Queued { failed_attempts, spent_millis, not_before: now };
             (waiting, JobEffect::AwaitRelease)
         }
         Verdict::Retry if failed_attempts < policy.attempts => {
@@ -291,7 +309,7 @@ mod tests {
         JobEvent::AttemptFailed { failure: DriverFailure::new(class, "x"), took_millis: 10, jitter: 1.0 }
     }
 
-    fn events() -> [JobEvent; 6] {
+    fn events() -> [JobEvent; 7] {
         [
             JobEvent::Started { lease: LeaseEpoch(3) },
             JobEvent::Started { lease: LeaseEpoch(2) },
@@ -299,13 +317,14 @@ mod tests {
             JobEvent::Interrupted,
             JobEvent::Verified,
             JobEvent::Expired,
+            failed(FailureClass::TenureLapsed),
         ]
     }
 
     #[test]
     fn every_state_meets_every_event_as_drawn() {
         // Rows are states, columns events; the letter is the next state, a dot is denied.
-        let drawn = ["RR...F", "R.QQC.", "......", "......"];
+        let drawn = ["RR...F.", "R.QQC.Q", ".......", "......."];
         for (state, row) in states().into_iter().zip(drawn) {
             for (event, expected) in events().into_iter().zip(row.chars()) {
                 let next = state.clone().apply(event.clone(), NOW, &POLICY);
@@ -324,6 +343,10 @@ mod tests {
                 Verdict::Retry => assert_eq!(effect, JobEffect::RunAgain { at: NOW.plus_millis(1_000) }),
                 Verdict::Fail => assert!(matches!(state, JobState::Failed { .. }), "{class:?}"),
                 Verdict::Quarantine => assert_eq!(effect, JobEffect::AwaitRelease),
+                Verdict::Interrupt => {
+                    let untried = JobState::Queued { failed_attempts: 0, spent_millis: 0, not_before: NOW };
+                    assert_eq!((state, effect), (untried, JobEffect::RunAgain { at: NOW }));
+                }
             }
         }
     }
@@ -337,7 +360,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_happens_there_is_one_outcome_at_most(picks in proptest::collection::vec(0..6usize, 1..60)) {
+        fn whatever_happens_there_is_one_outcome_at_most(picks in proptest::collection::vec(0..7usize, 1..60)) {
             let (mut state, mut outcomes) = (JobState::new(NOW), 0);
             for pick in picks {
                 if let Ok((next, effect)) = state.clone().apply(events()[pick].clone(), NOW, &POLICY) {

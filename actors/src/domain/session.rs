@@ -11,6 +11,7 @@
 //!         │ Failed      │   │ Begun, once `until` is past
 //!         └───▶ BackingOff ─┘      any state, on a failure that an operator must look at:
 //!                                  Quarantined ──Released──▶ Idle
+//!                                  any state, on a failure that is none of the switch: Idle
 //! ```
 //!
 //! There is one session because there is one state. A failure that breaks the session closes it before anything else
@@ -206,7 +207,7 @@ impl SessionState {
                 Ok((Self::Applying { visit, step: Step::Probe }, vec![Do::RunStep]))
             }
             (Self::Ready, E::Begun(Errand::Save)) => Ok((Self::Saving, vec![Do::Save])),
-            (Self::Ready, E::IdleElapsed) => Ok((Self::Idle, vec![Do::Close])),
+            (Self::Ready, E::IdleElapsed) => Ok((Self::Idle, vec![Do::Close, Do::ChooseWork])),
             (Self::Applying { visit, step }, E::StepDone(result)) => next_step(visit, step, result),
             (Self::Saving, E::Saved) => Ok((Self::Ready, vec![Do::MarkSaved, Do::ChooseWork])),
             (state, E::Failed { failure, jitter }) => failed(state, failure, jitter, now, policy),
@@ -377,9 +378,16 @@ fn broken(
 ) -> (SessionState, Vec<SessionEffect>) {
     let mut effects = vec![SessionEffect::Close];
     effects.extend(settle);
-    if failure.class.verdict() == Verdict::Quarantine {
-        effects.push(SessionEffect::TellOperator);
-        return (SessionState::Quarantined { why: failure }, effects);
+    match failure.class.verdict() {
+        Verdict::Quarantine => {
+            effects.push(SessionEffect::TellOperator);
+            return (SessionState::Quarantined { why: failure }, effects);
+        }
+        Verdict::Interrupt => {
+            effects.push(SessionEffect::ChooseWork);
+            return (SessionState::Idle, effects);
+        }
+        Verdict::Retry | Verdict::Fail => {}
     }
     let failures = failures + 1;
     let until = now.plus_millis(policy.back_off_millis(failures, jitter));
@@ -484,6 +492,7 @@ mod tests {
             failed(FailureClass::SessionLost),
             failed(FailureClass::CommandRejected),
             failed(FailureClass::AuthenticationRefused),
+            failed(FailureClass::TenureLapsed),
             SessionEvent::IdleElapsed,
             SessionEvent::Released,
         ]
@@ -510,21 +519,21 @@ mod tests {
     #[test]
     fn every_state_meets_every_event_as_drawn() {
         // Columns: visit, save, opened, alive, as wanted, differs, sent, restored, not restored, saved,
-        // lost, rejected, login refused, idle, released. A dot is denied.
+        // lost, rejected, login refused, tenure lapsed, idle, released. A dot is denied.
         let drawn = [
-            "CC.............", // idle
-            "..r.......BBQ..", // connecting for a visit
-            "..S.......BBQ..", // connecting for a save
-            "pS........BBQI.", // ready
-            "...r......CCC..", // probing
-            "....Ra....BRQ..", // reading before
-            "......b...BuQ..", // applying
-            "....R.....BuQ..", // reading back
-            ".......RR.BRQ..", // restoring
-            ".........RBBQ..", // saving
-            "CC.............", // backing off, and the time has come
-            "...............", // backing off
-            "..............I", // quarantined
+            "CC..............", // idle
+            "..r.......BBQI..", // connecting for a visit
+            "..S.......BBQI..", // connecting for a save
+            "pS........BBQII.", // ready
+            "...r......CCCC..", // probing
+            "....Ra....BRQI..", // reading before
+            "......b...BuQI..", // applying
+            "....R.....BuQI..", // reading back
+            ".......RR.BRQI..", // restoring
+            ".........RBBQI..", // saving
+            "CC..............", // backing off, and the time has come
+            "................", // backing off
+            "...............I", // quarantined
         ];
         for (state, row) in states().into_iter().zip(drawn) {
             let next = |event: SessionEvent| state.clone().apply(event, NOW, &POLICY);
@@ -578,7 +587,7 @@ mod tests {
     proptest! {
         #[test]
         fn there_is_never_a_second_session_and_each_visit_is_settled_once(
-            picks in proptest::collection::vec((0..15usize, 0..60_000u64), 0..120)
+            picks in proptest::collection::vec((0..16usize, 0..60_000u64), 0..120)
         ) {
             let (mut state, mut model, mut now) = (SessionState::Idle, Model::default(), NOW);
             for (pick, later) in picks {

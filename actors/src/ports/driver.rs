@@ -20,7 +20,8 @@ pub enum Intent {
 #[async_trait]
 pub trait SwitchDriver: Send + Sync + 'static {
     /// Opens a session: connects, authenticates, checks that the device is who the inventory says, and sends the
-    /// opening commands. Its socket is under `guard` until it is really closed.
+    /// opening commands. Its socket is under `guard` until it is really closed, and nothing is written to it when the
+    /// guard's tenure is over.
     ///
     /// # Errors
     /// [`DriverFailure`], its class telling what to do next.

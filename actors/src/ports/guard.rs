@@ -1,8 +1,10 @@
 //! The guard on a switch's one socket: who holds it can shut the socket down, and wait until it is gone, even when the
 //! supervisor that opened the session has panicked and its SSH task lives on.
 //!
-//! There is one guard a switch, and it admits one socket at a time: a second session is not a matter of care.
+//! There is one guard a switch, and it admits one socket at a time: a second session is not a matter of care. It also carries
+//! the tenure under which the socket may be written to, for whoever hands bytes to the kernel.
 
+use super::tenure::Tenure;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
 
@@ -11,6 +13,7 @@ type Closer = Box<dyn Fn() + Send + Sync>;
 #[derive(Default)]
 struct Held {
     closer: Option<Closer>,
+    tenure: Option<Tenure>,
 }
 
 /// One for each switch, kept by whoever may have to close the socket.
@@ -18,6 +21,7 @@ struct Held {
 pub struct SessionGuard {
     held: Arc<Mutex<Held>>,
     open: Arc<watch::Sender<bool>>,
+    tenure: Tenure,
 }
 
 /// A session's socket is still open.
@@ -32,11 +36,24 @@ pub struct SocketPermit {
 
 impl Default for SessionGuard {
     fn default() -> Self {
-        Self { held: Arc::default(), open: Arc::new(watch::Sender::new(false)) }
+        let open = Arc::new(watch::Sender::new(false));
+        Self { held: Arc::default(), open, tenure: Tenure::unlimited() }
     }
 }
 
 impl SessionGuard {
+    /// The same guard, for a socket that may be written to under this tenure.
+    #[must_use]
+    pub fn under(&self, tenure: Tenure) -> Self {
+        Self { tenure, ..self.clone() }
+    }
+
+    /// Asked right before each write.
+    #[must_use]
+    pub fn tenure(&self) -> &Tenure {
+        &self.tenure
+    }
+
     /// Admits a socket, which `closer` shuts down from any thread.
     ///
     /// # Errors
@@ -47,6 +64,7 @@ impl SessionGuard {
             return Err(StillOpen);
         }
         held.closer = Some(Box::new(closer));
+        held.tenure = Some(self.tenure.clone());
         self.open.send_replace(true);
         Ok(SocketPermit { guard: self.clone() })
     }
@@ -61,6 +79,17 @@ impl SessionGuard {
         let _ = open.wait_for(|open| !open).await;
     }
 
+    /// Shuts the socket down, if one is open whose tenure is over: nothing can be written to it, and a successor will open
+    /// another. Doesn't wait: whoever has it finds out.
+    pub fn enforce(&self) {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if let (Some(close), Some(tenure)) = (&held.closer, &held.tenure)
+            && tenure.is_over()
+        {
+            close();
+        }
+    }
+
     /// Whether a socket is open.
     #[must_use]
     pub fn is_open(&self) -> bool {
@@ -72,6 +101,7 @@ impl Drop for SocketPermit {
     fn drop(&mut self) {
         let mut held = self.guard.held.lock().unwrap_or_else(PoisonError::into_inner);
         held.closer = None;
+        held.tenure = None;
         self.guard.open.send_replace(false);
     }
 }

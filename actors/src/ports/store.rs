@@ -6,6 +6,7 @@
 
 use crate::domain::event::Event;
 use crate::domain::ids::{CommitId, InstanceId, LeaseEpoch, PartnerId, SwitchId};
+pub use crate::domain::liveness::Heartbeat;
 use crate::domain::record::{Index, Key, Record, Tag};
 use async_trait::async_trait;
 
@@ -148,15 +149,6 @@ pub enum Claimed {
         /// This one.
         by: InstanceId,
     },
-}
-
-/// How often an instance has said that it lives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Heartbeat {
-    /// Which.
-    pub instance: InstanceId,
-    /// So often. It says nothing of when: whoever watches has a clock of its own.
-    pub count: u64,
 }
 
 /// Where everything that was accepted is.

@@ -28,6 +28,10 @@ pub enum Choice {
     Save(Vec<PortName>),
     /// Nothing before this moment, or before the next wake.
     Wait(Option<UnixMillis>),
+    /// There is nothing to do at all.
+    Rest,
+    /// An operator has released the switch.
+    Released,
     /// Someone else owns the switch by now.
     Fenced,
 }
@@ -37,6 +41,8 @@ pub enum Choice {
 pub struct Freedom {
     /// Whether a session may be used or opened now. Without it, only old jobs are failed.
     pub may_begin: bool,
+    /// Whether the switch was quarantined when it was last looked at: only the record tells whether it still is.
+    pub quarantined: bool,
     /// Ports that the session which is open has applied or proven: these only need the save.
     pub proven: BTreeSet<PortName>,
 }
@@ -46,6 +52,15 @@ struct Queue {
     dirty: Vec<(u64, PortRecord)>,
     unsaved: Vec<(u64, UnixMillis, PortRecord)>,
     next_score: Option<u64>,
+    is_empty: bool,
+}
+
+async fn is_released(outside: &Outside, duty: &Duty) -> Result<bool, StoreUnavailable> {
+    let read = outside.store.read(&[Key::SwitchStatus(duty.switch.id.clone())]).await?.pop().flatten();
+    Ok(match read.map(|stored| stored.record) {
+        Some(Record::SwitchStatus(status)) => status.quarantined.is_none(),
+        _ => false,
+    })
 }
 
 /// Looks at the queue and decides; a chosen job is on record as running when this returns.
@@ -53,9 +68,15 @@ struct Queue {
 /// # Errors
 /// [`StoreUnavailable`].
 pub async fn choose(outside: &Outside, duty: &Duty, freedom: &Freedom) -> Result<Choice, StoreUnavailable> {
+    if freedom.quarantined && is_released(outside, duty).await? {
+        return Ok(Choice::Released);
+    }
     loop {
         let now = outside.clock.now();
         let queue = read_queue(outside, duty, now).await?;
+        if queue.is_empty {
+            return Ok(Choice::Rest);
+        }
         if let Some(old) = oldest_expired(outside, &queue, now) {
             if settle::expire(outside, duty, old).await.is_err() {
                 return Ok(Choice::Fenced);
@@ -123,7 +144,13 @@ async fn read_queue(outside: &Outside, duty: &Duty, now: UnixMillis) -> Result<Q
         })
         .unzip();
     let records = outside.store.read(&keys).await?;
-    let mut queue = Queue { jobs: Vec::new(), dirty: Vec::new(), unsaved: Vec::new(), next_score: None };
+    let mut queue = Queue {
+        jobs: Vec::new(),
+        dirty: Vec::new(),
+        unsaved: Vec::new(),
+        next_score: None,
+        is_empty: members.is_empty(),
+    };
     let mut begun = Vec::new();
     for (score, stored) in scores.into_iter().zip(records) {
         if score > now.0 {

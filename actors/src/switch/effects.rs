@@ -3,37 +3,34 @@
 use super::settle;
 use super::step::{Hands, StepFailed, limited};
 use super::task::Duty;
-use super::{Came, News, SwitchSupervisor};
-use crate::domain::failure::DriverFailure;
+use super::{Came, News, SwitchSupervisor, TakenUp};
 use crate::domain::ids::SwitchId;
 use crate::domain::record::{Key, Record, SwitchStatus, Tag};
 use crate::domain::session::{SessionEvent, SessionState, Visit, VisitOutcome};
 use crate::fail_points::{FailPoint, reach};
+use crate::membership::Claim;
 use crate::outside::Outside;
-use crate::ports::store::{Claimed, StoreUnavailable, Stored};
+use crate::ports::hints::Hint;
+use crate::ports::store::{StoreUnavailable, Stored};
 use actix::Context;
 use std::sync::Arc;
 
-/// The lease, the switch as the inventory has it, and whether it is quarantined; `None` when there is no such switch.
-pub async fn take_up(
-    outside: &Outside,
-    id: &SwitchId,
-) -> Result<Option<(Duty, Option<DriverFailure>)>, StoreUnavailable> {
+/// Claims the switch, and reads it as the inventory has it.
+pub async fn take_up(outside: &Outside, id: &SwitchId) -> Result<TakenUp, StoreUnavailable> {
     let keys = [Key::Switch(id.clone()), Key::SwitchStatus(id.clone())];
     let mut read = outside.store.read(&keys).await?.into_iter();
     let Some(Stored { record: Record::Switch(switch), .. }) = read.next().flatten() else {
-        return Ok(None);
+        return Ok(TakenUp::NoSuchSwitch);
     };
     let quarantined = match read.next().flatten().map(|stored| stored.record) {
         Some(Record::SwitchStatus(SwitchStatus { quarantined, .. })) => quarantined,
         _ => None,
     };
-    let tag = Tag::Switch(id.clone());
-    let lease = match outside.store.claim_lease(&tag, outside.instance, None).await? {
-        Claimed::Taken(lease) => lease,
-        Claimed::Held { by } => return Err(StoreUnavailable(format!("{tag} is held by {by}"))),
-    };
-    Ok(Some((Duty { switch, lease }, quarantined)))
+    Ok(match outside.claim(&Tag::Switch(id.clone())).await? {
+        Claim::Ours(holding) => TakenUp::OnDuty(Duty { switch, lease: holding.lease, holding }, quarantined),
+        Claim::Others => TakenUp::HeldByAnother,
+        Claim::NotForUs => TakenUp::NotForUs,
+    })
 }
 
 impl SwitchSupervisor {
@@ -48,7 +45,7 @@ impl SwitchSupervisor {
         let jitter = self.outside.entropy.jitter();
         self.proven.clear();
         self.run(context, async move {
-            let guard = outside.guard(&duty.switch.id);
+            let guard = outside.guard(&duty.switch.id).under(duty.holding.tenure.clone());
             guard.shut_down().await;
             // The operator may have changed its address or its login meanwhile.
             if let Ok(read) = outside.store.read(&[Key::Switch(duty.switch.id.clone())]).await
@@ -60,7 +57,7 @@ impl SwitchSupervisor {
             let place = outside.opening.acquire().await.expect("the semaphore is never closed");
             let mut unheard = 0;
             let millis = task.as_mut().map_or(&mut unheard, |task| &mut task.driver_millis);
-            let opened = limited(&outside, millis, outside.driver.open(&duty.switch, &guard)).await;
+            let opened = limited(&outside, &duty, millis, outside.driver.open(&duty.switch, &guard)).await;
             drop(place);
             let (session, event) = match opened {
                 Ok(session) => (Some(session), SessionEvent::Opened),
@@ -138,16 +135,16 @@ impl SwitchSupervisor {
     }
 
     pub(super) fn save(&mut self, context: &mut Context<Self>) {
-        let (outside, id) = (Arc::clone(&self.outside), self.id.clone());
+        let (outside, duty) = (Arc::clone(&self.outside), self.on_duty());
         let mut session = self.session.take();
         let jitter = self.outside.entropy.jitter();
         self.run(context, async move {
             let open = session.as_mut().expect("a save has its session");
             let mut unheard = 0;
-            let event = match limited(&outside, &mut unheard, open.save()).await {
+            let event = match limited(&outside, &duty, &mut unheard, open.save()).await {
                 Ok(()) => SessionEvent::Saved,
                 Err(failure) => {
-                    tracing::warn!(switch = %id, class = ?failure.class, %failure, "a save failed and is tried again");
+                    tracing::warn!(switch = %duty.switch.id, class = ?failure.class, %failure, "a save failed and is tried again");
                     SessionEvent::Failed { failure, jitter }
                 }
             };
@@ -173,34 +170,38 @@ impl SwitchSupervisor {
             unreachable!("the operator is told of a quarantine");
         };
         tracing::error!(switch = %self.id, class = ?why.class, %why, "quarantined until it is released");
-        self.put_quarantine_on_record(Some(why.clone()), News::Done, context);
-    }
-
-    pub(super) fn lift_quarantine(&mut self, context: &mut Context<Self>) {
-        tracing::info!(switch = %self.id, "released from quarantine");
-        self.put_quarantine_on_record(None, News::Happened(SessionEvent::Released), context);
-    }
-
-    fn put_quarantine_on_record(
-        &mut self,
-        why: Option<DriverFailure>,
-        then: News,
-        context: &mut Context<Self>,
-    ) {
-        let (outside, duty) = (Arc::clone(&self.outside), self.on_duty());
+        let (outside, duty, why) = (Arc::clone(&self.outside), self.on_duty(), why.clone());
         self.run(context, async move {
-            let marked = settle::mark_quarantine(&outside, &duty, why).await;
-            let news = marked.map_or(News::Fenced, |()| then);
+            let marked = settle::mark_quarantined(&outside, &duty, why).await;
+            let news = marked.map_or(News::Fenced, |()| News::Done);
             Came { session: None, task: None, news }
         });
     }
 
-    /// The safe point of a stop: the session is closed, and nothing is under way.
+    /// The safe point at which the switch is given up: nothing is under way. First the session, then the lease.
     pub(super) fn leave(&mut self, context: &mut Context<Self>) {
         if self.session.is_some() {
             self.close(context);
         } else {
-            actix::ActorContext::stop(context);
+            self.give_back(context);
         }
+    }
+
+    pub(super) fn give_back(&mut self, context: &mut Context<Self>) {
+        let (outside, duty) = (Arc::clone(&self.outside), self.on_duty());
+        let (stopping, for_another) = (self.stopping, self.must_leave());
+        self.run(context, async move {
+            let news = match outside.give_back(&duty.tag(), &duty.holding).await {
+                // A living holder is never displaced: it is tried until it is done. A stopping one isn't waited for.
+                Err(error) if !stopping => News::StoreAway(error),
+                Ok(()) | Err(_) => {
+                    if for_another {
+                        outside.hints.publish(Hint::Switch(duty.switch.id));
+                    }
+                    News::GaveBack
+                }
+            };
+            Came { session: None, task: None, news }
+        });
     }
 }

@@ -359,17 +359,13 @@ pub async fn mark_saved(outside: &Outside, duty: &Duty, ports: &[PortName]) -> R
     Ok(())
 }
 
-/// Puts a quarantine, or its end, on record.
+/// Puts a quarantine on record.
 ///
 /// # Errors
 /// [`Fenced`].
-pub async fn mark_quarantine(
-    outside: &Outside,
-    duty: &Duty,
-    quarantined: Option<DriverFailure>,
-) -> Result<(), Fenced> {
+pub async fn mark_quarantined(outside: &Outside, duty: &Duty, why: DriverFailure) -> Result<(), Fenced> {
     let switch = duty.switch.id.clone();
-    let status = SwitchStatus { switch: switch.clone(), quarantined, since: outside.clock.now() };
+    let status = SwitchStatus { switch: switch.clone(), quarantined: Some(why), since: outside.clock.now() };
     let mut commit = outside.commit(Tag::Switch(switch.clone()));
     commit.lease = Some(duty.lease);
     commit.writes.push(put(Key::SwitchStatus(switch), Record::SwitchStatus(status)));

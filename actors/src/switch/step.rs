@@ -42,20 +42,31 @@ pub struct Hands<'a> {
     pub task: &'a mut Task,
 }
 
-/// Runs a driver call under the limit for a step, and counts its time.
+/// Runs a driver call under the limit for a step and under the tenure, and counts its time. What fails after the tenure
+/// is over failed because of it: whoever has the socket refuses to write from then on.
 pub async fn limited<T>(
     outside: &Outside,
+    duty: &Duty,
     driver_millis: &mut u64,
     call: impl Future<Output = Result<T, DriverFailure>>,
 ) -> Result<T, DriverFailure> {
     let limit = Duration::from_millis(outside.settings.supervision.step_ms);
+    if !duty.holding.tenure.holds() {
+        return Err(lapsed("nothing was sent"));
+    }
     let began = Instant::now();
     let result = tokio::time::timeout(limit, call).await;
     *driver_millis += u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-    result.unwrap_or_else(|_| {
+    let result = result.unwrap_or_else(|_| {
         let detail = format!("a step took longer than supervision.step_ms = {} ms", limit.as_millis());
         Err(DriverFailure::new(FailureClass::DeadlineExceeded, detail))
-    })
+    });
+    result.map_err(|failure| if duty.holding.tenure.holds() { failure } else { lapsed(&failure.detail) })
+}
+
+fn lapsed(what: &str) -> DriverFailure {
+    let text = format!("this instance could not show in time that it lives, and may not write: {what}");
+    DriverFailure::new(FailureClass::TenureLapsed, text)
 }
 
 impl Hands<'_> {
@@ -74,13 +85,13 @@ impl Hands<'_> {
     }
 
     async fn probe(&mut self) -> Stepped {
-        limited(self.outside, &mut self.task.driver_millis, self.session.probe()).await?;
+        limited(self.outside, self.duty, &mut self.task.driver_millis, self.session.probe()).await?;
         Ok(StepResult::Alive)
     }
 
     async fn read(&mut self) -> Result<PortConfig, DriverFailure> {
         let port = self.task.port.at.port.clone();
-        limited(self.outside, &mut self.task.driver_millis, self.session.read_port(&port)).await
+        limited(self.outside, self.duty, &mut self.task.driver_millis, self.session.read_port(&port)).await
     }
 
     async fn read_before(&mut self) -> Stepped {
@@ -110,7 +121,7 @@ impl Hands<'_> {
     async fn send(&mut self, lines: Vec<String>, before: PortConfig) -> Result<(), StepFailed> {
         self.journal(lines.clone(), before).await?;
         reach(FailPoint::LinesJournaled);
-        limited(self.outside, &mut self.task.driver_millis, self.session.apply(&lines)).await?;
+        limited(self.outside, self.duty, &mut self.task.driver_millis, self.session.apply(&lines)).await?;
         reach(FailPoint::LinesSent);
         Ok(())
     }

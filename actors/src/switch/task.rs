@@ -5,14 +5,18 @@ use crate::domain::ids::{CommitId, LeaseEpoch};
 use crate::domain::inventory::Switch;
 use crate::domain::record::{JobRecord, PortRecord, Tag};
 use crate::domain::session::WorkItem;
+use crate::membership::Holding;
+use std::sync::Arc;
 
 /// What a supervisor needs to work: the switch as the inventory has it, and the lease under which it commits.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Duty {
     /// The switch.
     pub switch: Switch,
     /// Fences every commit.
     pub lease: LeaseEpoch,
+    /// The lease as it is to be given back, and until when lines may be sent.
+    pub holding: Arc<Holding>,
 }
 
 impl Duty {

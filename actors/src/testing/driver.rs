@@ -6,8 +6,10 @@ use crate::domain::ids::{PortName, PortRef, SwitchId};
 use crate::domain::inventory::Switch;
 use crate::ports::driver::{Intent, SwitchDriver, SwitchSession};
 use crate::ports::guard::{SessionGuard, SocketPermit};
+use crate::ports::tenure::Tenure;
 use async_trait::async_trait;
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -123,15 +125,43 @@ fn failure(class: FailureClass) -> DriverFailure {
     DriverFailure::new(class, "as ordered")
 }
 
+/// Whether a session's socket is open: it is shut once, by whoever is first.
+struct Socket {
+    driver: ScriptedDriver,
+    switch: SwitchId,
+    open: AtomicBool,
+}
+
+impl Socket {
+    fn shut(&self) {
+        if self.open.swap(false, Ordering::SeqCst) {
+            *self.driver.world().open_now.entry(self.switch.clone()).or_default() -= 1;
+        }
+    }
+}
+
 struct ScriptedSession {
     driver: ScriptedDriver,
     switch: SwitchId,
+    tenure: Tenure,
+    socket: Arc<Socket>,
     _permit: SocketPermit,
+}
+
+impl ScriptedSession {
+    /// As a socket's wrapper does: the lines are on their way for the latency, and then nothing leaves.
+    fn may_write(&self) -> Result<(), DriverFailure> {
+        if self.tenure.holds() && self.socket.open.load(Ordering::SeqCst) {
+            Ok(())
+        } else {
+            Err(failure(FailureClass::SessionLost))
+        }
+    }
 }
 
 impl Drop for ScriptedSession {
     fn drop(&mut self) {
-        *self.driver.world().open_now.entry(self.switch.clone()).or_default() -= 1;
+        self.socket.shut();
     }
 }
 
@@ -148,8 +178,11 @@ impl SwitchDriver for ScriptedDriver {
         {
             return Err(failure(class));
         }
+        let socket = Socket { driver: self.clone(), switch: switch.id.clone(), open: AtomicBool::new(true) };
+        let socket = Arc::new(socket);
+        let shut = Arc::clone(&socket);
         let permit = guard
-            .admit(|| ())
+            .admit(move || shut.shut())
             .map_err(|open| DriverFailure::new(FailureClass::SessionLost, open.to_string()))?;
         let mut world = self.world();
         let open = world.open_now.entry(switch.id.clone()).or_default();
@@ -157,7 +190,13 @@ impl SwitchDriver for ScriptedDriver {
         let now_open = *open;
         world.most_open = world.most_open.max(now_open);
         drop(world);
-        Ok(Box::new(ScriptedSession { driver: self.clone(), switch: switch.id.clone(), _permit: permit }))
+        Ok(Box::new(ScriptedSession {
+            driver: self.clone(),
+            switch: switch.id.clone(),
+            tenure: guard.tenure().clone(),
+            socket,
+            _permit: permit,
+        }))
     }
 }
 
@@ -192,6 +231,7 @@ impl SwitchSession for ScriptedSession {
 
     async fn apply(&mut self, _: &[String]) -> Result<(), DriverFailure> {
         self.driver.call(&self.switch, "apply").await;
+        self.may_write()?;
         let fault = self.driver.fault(&self.switch, |f| {
             use ScriptedFault as F;
             matches!(f, F::ApplyHalf(_) | F::ApplyAll(_) | F::Swallow | F::Panic)
@@ -213,6 +253,7 @@ impl SwitchSession for ScriptedSession {
 
     async fn save(&mut self) -> Result<(), DriverFailure> {
         self.driver.call(&self.switch, "save").await;
+        self.may_write()?;
         if let Some(ScriptedFault::Save(class)) =
             self.driver.fault(&self.switch, |f| matches!(f, ScriptedFault::Save(_)))
         {

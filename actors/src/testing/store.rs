@@ -82,6 +82,12 @@ impl RecordingStore {
         locked(&self.state).records.get(key).map(|stored| stored.record.clone())
     }
 
+    /// Who holds a tag's lease.
+    #[must_use]
+    pub fn holder(&self, tag: &Tag) -> Option<InstanceId> {
+        locked(&self.state).leases.get(tag)?.holder
+    }
+
     /// Every record.
     #[must_use]
     pub fn records(&self) -> Vec<Record> {

@@ -7,7 +7,7 @@ use crate::domain::record::{Index, Key, Record, Tag};
 use crate::domain::time::UnixMillis;
 use crate::fail_points::{FailPoint, reach};
 use crate::outside::{Outside, put};
-use crate::ports::store::{Commit, CommitError, Durability, Expectation, Stored, Write};
+use crate::ports::store::{Commit, CommitError, Denial, Durability, Expectation, Stored, Write};
 use crate::ports::webhook::{OutgoingWebhook, SendOutcome, WebhookSender};
 
 /// How an attempt ended, for whoever decides when to look again.
@@ -17,6 +17,8 @@ pub enum Ended {
     Recorded,
     /// It could not be made, and the event stands as it stood.
     LeftDue,
+    /// Another instance has the partner's lane: it sends the event again, which at-least-once allows.
+    Fenced,
 }
 
 /// Tries once. Whatever can't be done now is left due.
@@ -38,8 +40,9 @@ pub async fn deliver(
         return Ended::LeftDue;
     };
     reach(FailPoint::DeliveryChosen);
-    let Some((delivery, version)) = take(outside, delivery, version, lease).await else {
-        return Ended::LeftDue;
+    let (delivery, version) = match take(outside, delivery, version, lease).await {
+        Ok(taken) => taken,
+        Err(ended) => return ended,
     };
     reach(FailPoint::DeliveryTaken);
     let DeliveryState::Sending { attempt, .. } = delivery.state else {
@@ -49,9 +52,10 @@ pub async fn deliver(
     let outcome = sender.send(outgoing(&addressee, &delivery, attempt)).await;
     reach(FailPoint::DeliverySent);
     let took = u64::try_from(began.1.elapsed().as_millis()).unwrap_or(u64::MAX);
-    record(outside, delivery, version, lease, attempted(attempt, began.0, took, &outcome), &outcome).await;
+    let attempt = attempted(attempt, began.0, took, &outcome);
+    let ended = record(outside, delivery, version, lease, attempt, &outcome).await;
     reach(FailPoint::DeliveryCommitted);
-    Ended::Recorded
+    ended
 }
 
 async fn take(
@@ -59,15 +63,22 @@ async fn take(
     delivery: DeliveryRecord,
     version: crate::domain::ids::CommitId,
     lease: LeaseEpoch,
-) -> Option<(DeliveryRecord, crate::domain::ids::CommitId)> {
+) -> Result<(DeliveryRecord, crate::domain::ids::CommitId), Ended> {
     let policy = outside.settings.delivery.policy();
-    let taken =
-        delivery.state.clone().apply(DeliveryEvent::Taken { lease }, outside.clock.now(), &policy).ok()?;
+    let taken = delivery.state.clone().apply(DeliveryEvent::Taken { lease }, outside.clock.now(), &policy);
+    let taken = taken.map_err(|_| Ended::LeftDue)?;
     let delivery = DeliveryRecord { state: taken, ..delivery };
     let commit = change(outside, &delivery, version, lease);
     let id = commit.id;
-    outside.commit_surely(vec![commit]).await.ok()?;
-    Some((delivery, id))
+    outside.commit_surely(vec![commit]).await.map_err(|error| why_not(&error))?;
+    Ok((delivery, id))
+}
+
+fn why_not(error: &CommitError) -> Ended {
+    match error {
+        CommitError::Denied { why: Denial::Fenced { .. }, .. } => Ended::Fenced,
+        CommitError::Denied { why: Denial::Stale(_), .. } | CommitError::Unknown(_) => Ended::LeftDue,
+    }
 }
 
 fn outgoing(partner: &Partner, delivery: &DeliveryRecord, attempt: u32) -> OutgoingWebhook {
@@ -104,7 +115,7 @@ async fn record(
     lease: LeaseEpoch,
     attempt: DeliveryAttempt,
     outcome: &SendOutcome,
-) {
+) -> Ended {
     let policy = outside.settings.delivery.policy();
     let state = delivery.state.clone().apply(judge(outcome), outside.clock.now(), &policy);
     delivery.state = state.expect("what is being sent can be acknowledged, refused and failed");
@@ -126,10 +137,10 @@ async fn record(
         DeliveryState::Sending { .. } => unreachable!("an attempt that ended is not being sent"),
     }
     match outside.commit_surely(vec![commit]).await {
-        Ok(()) => {}
-        // Another instance has taken the partner's lane over: it sends the event again, which at-least-once allows.
-        Err(CommitError::Denied { .. } | CommitError::Unknown(_)) => {
+        Ok(()) => Ended::Recorded,
+        Err(error) => {
             tracing::warn!(%partner, "an event's result was recorded by another instance");
+            why_not(&error)
         }
     }
 }

@@ -1,0 +1,115 @@
+//! One instance's way to the recording store, which can be cut: that instance alone finds the store away.
+
+use super::RecordingStore;
+use crate::domain::ids::{InstanceId, LeaseEpoch, PartnerId, SwitchId};
+use crate::domain::record::{Index, Key, Tag};
+use crate::ports::store::{Claimed, Commit, CommitError, Heartbeat, Member, Store, StoreUnavailable, Stored};
+use async_trait::async_trait;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// The way.
+pub struct StoreLink {
+    store: Arc<RecordingStore>,
+    cut: AtomicBool,
+    mute: AtomicBool,
+    forgetful: AtomicBool,
+}
+
+impl StoreLink {
+    /// One that is whole.
+    #[must_use]
+    pub fn to(store: Arc<RecordingStore>) -> Self {
+        Self {
+            store,
+            cut: AtomicBool::default(),
+            mute: AtomicBool::default(),
+            forgetful: AtomicBool::default(),
+        }
+    }
+
+    /// Cuts it, or mends it.
+    pub fn cut(&self, cut: bool) {
+        self.cut.store(cut, Ordering::SeqCst);
+    }
+
+    /// Lets no beat through, and all the rest; or beats again.
+    pub fn mute(&self, mute: bool) {
+        self.mute.store(mute, Ordering::SeqCst);
+    }
+
+    /// The next claim of a lease is done, and its answer lost.
+    pub fn lose_next_claim(&self) {
+        self.forgetful.store(true, Ordering::SeqCst);
+    }
+
+    fn open(&self) -> Result<&RecordingStore, StoreUnavailable> {
+        if self.cut.load(Ordering::SeqCst) {
+            Err(StoreUnavailable("the link is cut".into()))
+        } else {
+            Ok(&self.store)
+        }
+    }
+}
+
+#[async_trait]
+impl Store for StoreLink {
+    async fn read(&self, keys: &[Key]) -> Result<Vec<Option<Stored>>, StoreUnavailable> {
+        self.open()?.read(keys).await
+    }
+
+    async fn commit(&self, row: Vec<Commit>) -> Result<(), CommitError> {
+        match self.open() {
+            Ok(store) => store.commit(row).await,
+            Err(error) => Err(CommitError::Unknown(error.to_string())),
+        }
+    }
+
+    async fn members(&self, index: &Index, limit: usize) -> Result<Vec<Member>, StoreUnavailable> {
+        self.open()?.members(index, limit).await
+    }
+
+    async fn switches_with_work(&self) -> Result<Vec<SwitchId>, StoreUnavailable> {
+        self.open()?.switches_with_work().await
+    }
+
+    async fn partners_with_due(&self) -> Result<Vec<PartnerId>, StoreUnavailable> {
+        self.open()?.partners_with_due().await
+    }
+
+    async fn claim_lease(
+        &self,
+        tag: &Tag,
+        claimant: InstanceId,
+        displaced: Option<InstanceId>,
+    ) -> Result<Claimed, StoreUnavailable> {
+        let claimed = self.open()?.claim_lease(tag, claimant, displaced).await;
+        if self.forgetful.swap(false, Ordering::SeqCst) {
+            return Err(StoreUnavailable("the answer was lost".into()));
+        }
+        claimed
+    }
+
+    async fn release_lease(&self, tag: &Tag, epoch: LeaseEpoch) -> Result<(), StoreUnavailable> {
+        self.open()?.release_lease(tag, epoch).await
+    }
+
+    async fn beat(&self, instance: InstanceId) -> Result<Vec<Heartbeat>, StoreUnavailable> {
+        if self.mute.load(Ordering::SeqCst) {
+            return Err(StoreUnavailable("no beat comes through".into()));
+        }
+        self.open()?.beat(instance).await
+    }
+
+    async fn leave(&self, instance: InstanceId) -> Result<(), StoreUnavailable> {
+        self.open()?.leave(instance).await
+    }
+
+    fn is_shared(&self) -> bool {
+        self.store.is_shared()
+    }
+
+    async fn ping(&self) -> Result<(), StoreUnavailable> {
+        self.open()?.ping().await
+    }
+}

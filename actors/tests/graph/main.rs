@@ -1,0 +1,6 @@
+//! The actor graph on paused time.
+
+mod one;
+mod retention;
+mod several;
+mod world;
