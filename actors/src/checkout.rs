@@ -7,6 +7,9 @@
 mod accept;
 mod install;
 
+pub(crate) use accept::finish as finish_claim;
+pub(crate) use install::finish as finish_install;
+
 use crate::domain::ids::{PartnerId, SubscriptionId};
 use crate::domain::request::CheckoutRequest;
 use crate::domain::text::LocationHash;

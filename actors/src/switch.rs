@@ -11,6 +11,7 @@
 mod choose;
 mod effects;
 mod settle;
+mod standing;
 mod step;
 mod task;
 

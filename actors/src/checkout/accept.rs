@@ -12,6 +12,15 @@
 //! On an engine that spans tags the row is one transaction. On one that doesn't, a crash between two of its commits
 //! leaves a pending claim: whoever meets it finishes it with the ids that it holds, or, when the rules say no by now,
 //! lets it go. A refusal leaves nothing under the key.
+//!
+//! | a crash after | leaves | and is finished by |
+//! |---|---|---|
+//! | the claim, or an index entry | a pending claim | a repeat, or another request under the key |
+//! | the proposal | a job that holds its port, undecided | the same, or after `checkout.claim_ms` the switch's owner |
+//! | the confirmation | all of it | the sweep |
+//!
+//! A first writer that is only slow, not dead, is stopped by a version at its next commit: each of them expects what it
+//! found, and entries and proposals of a home-drop, that nobody has made them. Then it looks again, as everybody else does.
 
 use crate::domain::claim::{CheckoutRecord, Receipt};
 use crate::domain::event::{Event, News};
@@ -70,6 +79,9 @@ pub async fn accept(
             }
             Some(Known::Record(known, stored)) => {
                 finish(&outside, known, stored).await?;
+                if let Some(place) = &facts.place {
+                    wake(&*wakes, &request, place);
+                }
                 continue;
             }
             None => {}
@@ -78,7 +90,7 @@ pub async fn accept(
         let receipt = fresh_receipt(&outside, &request.mode);
         let claim =
             CheckoutRecord::pending(&request, ClaimId(outside.entropy.uuid()), receipt, outside.clock.now());
-        let row = row_of_acceptance(&outside, &claim, plan, place, None);
+        let row = row_of_acceptance(&outside, &claim, plan, place);
         let claimed_by = row[0].id;
         reach(FailPoint::CheckoutBeforeCommit);
         match commit(&outside, row).await? {
@@ -88,7 +100,7 @@ pub async fn accept(
                 return Ok(Accepted { receipt, replayed: false });
             }
             // Someone was faster: with this key, or with this port.
-            Err(_) => let_go(&outside, &claim, claimed_by).await,
+            Err(_) => resolve_own(&outside, &request, claimed_by).await?,
         }
         made = Some(receipt);
     }
@@ -199,41 +211,42 @@ fn fresh_receipt(outside: &Outside, mode: &DeliveryMode) -> Receipt {
     }
 }
 
-/// The row: claim, index entries, propose, confirm. With `claimed` the claim is there already, under that version.
+/// The row: claim, index entries, propose, confirm.
 fn row_of_acceptance(
     outside: &Outside,
     claim: &CheckoutRecord,
     plan: &PlanVersion,
     place: &Place,
-    claimed: Option<&Stored>,
 ) -> Vec<Commit> {
     let key = Key::Checkout(claim.key.clone());
-    let mut row = Vec::with_capacity(5);
-    let claimed_version = claimed.map_or_else(
-        || {
-            let mut commit = outside.commit(key.tag());
-            commit.expect.push(Expectation { key: key.clone(), version: None });
-            commit.writes.push(put(key.clone(), Record::Checkout(claim.clone())));
-            row.push(commit);
-            row[0].id
-        },
-        |stored| stored.version,
-    );
-    let home = match place {
-        Place::Port { location, .. } => Tag::Switch(location.port.switch.clone()),
-        Place::Unit(unit) => Tag::Unit(unit.id),
-    };
-    row.push(directory_entry(outside, claim.receipt.subscription().0, &home));
-    row.extend(claim.receipt.job().map(|job| directory_entry(outside, job.0, &home)));
+    let mut commit = outside.commit(key.tag());
+    commit.expect.push(Expectation { key: key.clone(), version: None });
+    commit.writes.push(put(key, Record::Checkout(claim.clone())));
+    let (home, claimed) = (home_of(place), commit.id);
+    let mut row = vec![commit];
+    row.extend(ids_of(claim).map(|id| directory_entry(outside, id, &home, None)));
     row.push(propose(outside, claim, plan, place, home));
-    row.push(confirm(outside, claim, place, claimed_version));
+    row.push(confirm(outside, claim, place, claimed));
     row
 }
 
-/// Where a job or a subscription lives.
-pub fn directory_entry(outside: &Outside, id: uuid::Uuid, home: &Tag) -> Commit {
+fn home_of(place: &Place) -> Tag {
+    match place {
+        Place::Port { location, .. } => Tag::Switch(location.port.switch.clone()),
+        Place::Unit(unit) => Tag::Unit(unit.id),
+    }
+}
+
+fn ids_of(claim: &CheckoutRecord) -> impl Iterator<Item = uuid::Uuid> {
+    [Some(claim.receipt.subscription().0), claim.receipt.job().map(|job| job.0)].into_iter().flatten()
+}
+
+/// Where a job or a subscription lives: a new entry, or one that moves from what was read. Never over another's
+/// head: a slow writer must not move a subscription back.
+pub fn directory_entry(outside: &Outside, id: uuid::Uuid, home: &Tag, read: Option<&Stored>) -> Commit {
     let key = Key::Directory(id);
     let mut commit = outside.commit(key.tag());
+    commit.expect.push(unchanged(key.clone(), read));
     commit.writes.push(put(key, Record::Directory(home.clone())));
     commit
 }
@@ -268,6 +281,7 @@ fn propose(
         }
         (Place::Unit(unit), _) => {
             let state = SubscriptionState::PendingInstall { unit: unit.id };
+            commit.expect.push(Expectation { key: key.clone(), version: None });
             commit.writes.push(put(key, Record::Subscription(subscription(state, None))));
         }
         (Place::Port { .. }, Receipt::HomeDrop { .. }) => {
@@ -332,7 +346,10 @@ fn confirm(
 }
 
 /// Commits; an unknown answer is asked for again under the same ids, and then is the partner's to ask for.
-async fn commit(outside: &Outside, row: Vec<Commit>) -> Result<Result<(), CommitError>, Unavailable> {
+///
+/// # Errors
+/// [`Unavailable`].
+pub async fn commit(outside: &Outside, row: Vec<Commit>) -> Result<Result<(), CommitError>, Unavailable> {
     let mut last = String::new();
     for _ in 0..=REPEATS_OF_UNKNOWN {
         match outside.store.commit(row.clone()).await {
@@ -343,40 +360,81 @@ async fn commit(outside: &Outside, row: Vec<Commit>) -> Result<Result<(), Commit
     Err(Unavailable(last))
 }
 
-/// Compare and delete: takes back a claim of ours that could not be confirmed, where the engine left one.
+/// Compare and delete: takes back a claim that can't be confirmed.
 async fn let_go(outside: &Outside, claim: &CheckoutRecord, claimed: crate::domain::ids::CommitId) {
     let key = Key::Checkout(claim.key.clone());
     let mut commit = outside.commit(key.tag());
     commit.expect.push(Expectation { key: key.clone(), version: Some(claimed) });
     commit.writes.push(Write::Delete(key));
-    // Denied is the usual answer: there is nothing of ours. Unknown leaves a claim that whoever meets it finishes.
+    // Denied: someone else was faster. Unknown leaves a claim that whoever meets it resolves.
     let _ = outside.store.commit(vec![commit]).await;
 }
 
+/// A claim of ours that could not be carried through: where the engine left it, it is resolved like anybody's. It may
+/// have been carried on by someone else, who met it, and then must not be taken back.
+async fn resolve_own(
+    outside: &Outside,
+    request: &CheckoutRequest,
+    claimed: crate::domain::ids::CommitId,
+) -> Result<(), Unavailable> {
+    let key = [Key::Checkout(request.key.clone())];
+    let read = outside.store.read(&key).await.map_err(|error| Unavailable(error.to_string()))?;
+    match read.into_iter().next().flatten() {
+        Some(stored) if stored.version == claimed => match stored.record.clone() {
+            Record::Checkout(claim) => finish(outside, &claim, &stored).await,
+            other => unreachable!("a checkout key holds {other:?}"),
+        },
+        _ => Ok(()),
+    }
+}
+
 /// Finishes a claim that somebody left pending, with the ids that it holds; or lets it go when it can't be any more.
-async fn finish(outside: &Outside, known: &CheckoutRecord, stored: &Stored) -> Result<(), Unavailable> {
+///
+/// # Errors
+/// [`Unavailable`].
+pub async fn finish(outside: &Outside, known: &CheckoutRecord, stored: &Stored) -> Result<(), Unavailable> {
+    let away = |error: StoreUnavailable| Unavailable(error.to_string());
     let key = Key::Checkout(known.key.clone());
-    let facts =
-        look_up(outside, key, known.plan, &known.mode).await.map_err(|e| Unavailable(e.to_string()))?;
+    let facts = look_up(outside, key, known.plan, &known.mode).await.map_err(away)?;
     let (Some(plan), Some(place)) = (&facts.plan, &facts.place) else {
         let_go(outside, known, stored.version).await;
         return Ok(());
     };
     let ours = Some(known.receipt.subscription());
-    let row = match place {
-        Place::Port { port, .. } if port.holder.is_some() && port.holder != ours => {
-            let_go(outside, known, stored.version).await;
-            return Ok(());
-        }
-        // Already proposed: only the confirmation is missing.
-        Place::Port { port, .. } if port.holder == ours => {
-            vec![confirm(outside, known, place, stored.version)]
-        }
-        Place::Port { .. } | Place::Unit(_) => row_of_acceptance(outside, known, plan, place, Some(stored)),
-    };
+    if let Place::Port { port, .. } = place
+        && port.holder.is_some()
+        && port.holder != ours
+    {
+        let_go(outside, known, stored.version).await;
+        return Ok(());
+    }
+    let row = row_of_the_rest(outside, known, stored, plan, place).await.map_err(away)?;
     // A denial means that someone else has finished it, or let it go: the next look tells.
     let _ = commit(outside, row).await?;
     Ok(())
+}
+
+/// What is still missing of a row whose claim is there.
+async fn row_of_the_rest(
+    outside: &Outside,
+    claim: &CheckoutRecord,
+    stored: &Stored,
+    plan: &PlanVersion,
+    place: &Place,
+) -> Result<Vec<Commit>, StoreUnavailable> {
+    let home = home_of(place);
+    let ids: Vec<_> = ids_of(claim).collect();
+    let mut keys: Vec<_> = ids.iter().map(|id| Key::Directory(*id)).collect();
+    keys.push(Key::Subscription(home.clone(), claim.receipt.subscription()));
+    let mut read = outside.store.read(&keys).await?;
+    let proposed = read.pop().flatten().is_some();
+    let missing = ids.iter().zip(&read).filter(|(_, entry)| entry.is_none());
+    let mut row: Vec<_> = missing.map(|(id, _)| directory_entry(outside, *id, &home, None)).collect();
+    if !proposed {
+        row.push(propose(outside, claim, plan, place, home));
+    }
+    row.push(confirm(outside, claim, place, stored.version));
+    Ok(row)
 }
 
 fn wake(wakes: &dyn Wakes, request: &CheckoutRequest, place: &Place) {

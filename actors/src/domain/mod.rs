@@ -14,6 +14,7 @@ pub mod inventory;
 pub mod job;
 pub mod liveness;
 pub mod port;
+pub mod proof;
 pub mod record;
 pub mod request;
 pub mod retention;

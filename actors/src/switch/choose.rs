@@ -2,11 +2,13 @@
 //!
 //! Jobs come first, oldest first. Then dirty ports; then ports whose configuration was applied by a session that is
 //! gone, since the switch may have rebooted meanwhile; then the save, once for all that wait for it. A save that has
-//! waited too long comes before the next job. Jobs that grew too old fail here, also while the switch is quarantined.
+//! waited too long comes before the next job. Jobs that grew too old fail here, also while the switch is quarantined; and
+//! jobs that were proposed and never accepted are dropped here, or decided (`standing.rs`).
 
 use super::settle;
+use super::standing::{Standing, doubtful, standing};
 use super::task::{Duty, Task};
-use crate::domain::ids::{JobId, PortName, PortRef};
+use crate::domain::ids::{PortName, PortRef};
 use crate::domain::job::{JobEvent, JobState};
 use crate::domain::port::PortState;
 use crate::domain::record::{Index, JobRecord, Key, PortRecord, Record};
@@ -77,15 +79,21 @@ pub async fn choose(outside: &Outside, duty: &Duty, freedom: &Freedom) -> Result
         if queue.is_empty {
             return Ok(Choice::Rest);
         }
-        if let Some(old) = oldest_expired(outside, &queue, now) {
-            if settle::expire(outside, duty, old).await.is_err() {
-                return Ok(Choice::Fenced);
-            }
-            continue;
+        match fail_the_oldest(outside, duty, &queue, now).await? {
+            Begun::Yes(choice) => return Ok(choice),
+            Begun::LookAgain => continue,
+            Begun::No { .. } => {}
         }
         if !freedom.may_begin {
-            return Ok(Choice::Wait(next_expiry(outside, &queue)));
+            match clear_doubts(outside, duty, &queue).await? {
+                Begun::Yes(choice) => return Ok(choice),
+                Begun::LookAgain => continue,
+                Begun::No { look_at } => {
+                    return Ok(Choice::Wait(earlier(look_at, next_expiry(outside, &queue))));
+                }
+            }
         }
+        let mut look_at = queue.next_score.map(UnixMillis);
         let overdue = queue.unsaved.iter().any(|(_, since, port)| {
             let waited = now.millis_since(*since);
             freedom.proven.contains(&port.at.port)
@@ -95,16 +103,15 @@ pub async fn choose(outside: &Outside, duty: &Duty, freedom: &Freedom) -> Result
             match first_job(outside, duty, &queue, now).await? {
                 Begun::Yes(choice) => return Ok(choice),
                 Begun::LookAgain => continue,
-                Begun::No => {}
+                Begun::No { look_at: undecided } => look_at = earlier(look_at, undecided),
             }
             if let Some(port) = port_to_visit(&queue, freedom, now) {
                 return with_port(outside, port).await;
             }
         }
-        let next = queue.next_score.map(UnixMillis);
         let unsaved = queue.unsaved.into_iter().map(|(_, _, port)| port.at.port);
         let to_save: Vec<_> = unsaved.filter(|port| freedom.proven.contains(port)).collect();
-        return Ok(if to_save.is_empty() { Choice::Wait(next) } else { Choice::Save(to_save) });
+        return Ok(if to_save.is_empty() { Choice::Wait(look_at) } else { Choice::Save(to_save) });
     }
 }
 
@@ -113,8 +120,14 @@ enum Begun {
     Yes(Choice),
     /// Its record changed under us.
     LookAgain,
-    /// None can be begun now.
-    No,
+    /// None can be begun now; look again at this moment.
+    No {
+        look_at: Option<UnixMillis>,
+    },
+}
+
+fn earlier(one: Option<UnixMillis>, other: Option<UnixMillis>) -> Option<UnixMillis> {
+    [one, other].into_iter().flatten().min()
 }
 
 /// The oldest job that is due and decided. One that was proposed and isn't decided yet is passed over, not waited for.
@@ -124,13 +137,53 @@ async fn first_job(
     queue: &Queue,
     now: UnixMillis,
 ) -> Result<Begun, StoreUnavailable> {
+    let mut next = None;
     for (_, job, stored) in queue.jobs.iter().filter(|(score, ..)| *score <= now.0) {
         match begin_job(outside, duty, job, stored).await? {
-            Begun::No => {}
+            Begun::No { look_at } => next = earlier(next, look_at),
             begun => return Ok(begun),
         }
     }
-    Ok(Begun::No)
+    Ok(Begun::No { look_at: next })
+}
+
+/// Fails one job that waited too long, if it was ever accepted.
+async fn fail_the_oldest(
+    outside: &Outside,
+    duty: &Duty,
+    queue: &Queue,
+    now: UnixMillis,
+) -> Result<Begun, StoreUnavailable> {
+    let max_age = outside.settings.job.max_age_ms;
+    let expired = |job: &&JobRecord| {
+        matches!(job.state, JobState::Queued { .. }) && now.millis_since(job.created_at) >= max_age
+    };
+    for job in queue.jobs.iter().map(|(_, job, _)| job).filter(expired) {
+        match standing(outside, duty, job).await? {
+            Standing::Decided => {
+                let expired = settle::expire(outside, duty, job.id).await;
+                return Ok(expired.map_or(Begun::Yes(Choice::Fenced), |_| Begun::LookAgain));
+            }
+            Standing::Changed => return Ok(Begun::LookAgain),
+            Standing::Fenced => return Ok(Begun::Yes(Choice::Fenced)),
+            Standing::Undecided { .. } => {}
+        }
+    }
+    Ok(Begun::No { look_at: None })
+}
+
+/// Where no job can be begun, those that were never accepted still give their ports back.
+async fn clear_doubts(outside: &Outside, duty: &Duty, queue: &Queue) -> Result<Begun, StoreUnavailable> {
+    let mut next = None;
+    for job in doubtful(outside, queue.jobs.iter().map(|(_, job, _)| job)).await? {
+        match standing(outside, duty, job).await? {
+            Standing::Decided => {}
+            Standing::Changed => return Ok(Begun::LookAgain),
+            Standing::Fenced => return Ok(Begun::Yes(Choice::Fenced)),
+            Standing::Undecided { until } => next = earlier(next, Some(until)),
+        }
+    }
+    Ok(Begun::No { look_at: next })
 }
 
 async fn read_queue(outside: &Outside, duty: &Duty, now: UnixMillis) -> Result<Queue, StoreUnavailable> {
@@ -174,14 +227,6 @@ async fn read_queue(outside: &Outside, duty: &Duty, now: UnixMillis) -> Result<Q
     begun.retain(|(_, port)| !queue.jobs.iter().any(|(_, job, _)| job.port == port.at));
     queue.dirty.append(&mut begun);
     Ok(queue)
-}
-
-fn oldest_expired(outside: &Outside, queue: &Queue, now: UnixMillis) -> Option<JobId> {
-    let max_age = outside.settings.job.max_age_ms;
-    let expired = |job: &JobRecord| {
-        matches!(job.state, JobState::Queued { .. }) && now.millis_since(job.created_at) >= max_age
-    };
-    queue.jobs.iter().map(|(_, job, _)| job).find(|job| expired(job)).map(|job| job.id)
 }
 
 fn next_expiry(outside: &Outside, queue: &Queue) -> Option<UnixMillis> {
@@ -230,16 +275,15 @@ async fn begin_job(
     stored: &Stored,
 ) -> Result<Begun, StoreUnavailable> {
     reach(FailPoint::JobChosen);
-    let now = outside.clock.now();
-    let keys = [Key::Checkout(job.key.clone()), Key::Port(job.port.clone())];
-    let mut read = outside.store.read(&keys).await?.into_iter();
-    let accepted =
-        matches!(read.next().flatten(), Some(Stored { record: Record::Checkout(c), .. }) if c.is_accepted());
-    if !accepted {
-        // Whoever decides it wakes us. Nothing runs on hope.
-        return Ok(Begun::No);
+    // Nothing runs on hope.
+    match standing(outside, duty, job).await? {
+        Standing::Decided => {}
+        Standing::Undecided { until } => return Ok(Begun::No { look_at: Some(until) }),
+        Standing::Changed => return Ok(Begun::LookAgain),
+        Standing::Fenced => return Ok(Begun::Yes(Choice::Fenced)),
     }
-    let port_read = read.next().flatten();
+    let now = outside.clock.now();
+    let port_read = outside.store.read(&[Key::Port(job.port.clone())]).await?.pop().flatten();
     let Some(Stored { record: Record::Port(port), version }) = port_read else {
         unreachable!("a job and its hold on the port are one commit");
     };

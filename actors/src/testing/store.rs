@@ -32,6 +32,10 @@ struct State {
 enum Fault {
     LostBefore,
     LostAfter,
+    /// Of the next row with several commits so many are done, and whoever asked is never heard of again.
+    ProcessLost {
+        after: usize,
+    },
 }
 
 /// The store.
@@ -41,6 +45,7 @@ pub struct RecordingStore {
     log: Mutex<Vec<Commit>>,
     faults: Mutex<VecDeque<Fault>>,
     shared: AtomicBool,
+    tag_by_tag: bool,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -52,6 +57,22 @@ impl RecordingStore {
     #[must_use]
     pub fn shared() -> Self {
         Self { shared: AtomicBool::new(true), ..Self::default() }
+    }
+
+    /// From now on a row goes commit by commit, as on an engine that can't span tags, and others come in between.
+    #[must_use]
+    pub fn rows_go_tag_by_tag(self) -> Self {
+        Self { tag_by_tag: true, ..self }
+    }
+
+    /// The process that sends the next row of several commits is lost when so many of them are done.
+    pub fn lose_process_after(&self, commits: usize) {
+        locked(&self.faults).push_back(Fault::ProcessLost { after: commits });
+    }
+
+    /// Takes a record out without a commit, as an inventory would.
+    pub fn unseed(&self, key: &Key) {
+        locked(&self.state).records.remove(key);
     }
 
     /// Puts a record without a commit, as an inventory would.
@@ -97,15 +118,37 @@ impl RecordingStore {
     fn apply_row(&self, row: &[Commit]) -> Result<(), CommitError> {
         let mut state = locked(&self.state);
         let mut next = state.clone();
+        let mut fresh = Vec::new();
         for (index, commit) in row.iter().enumerate() {
             if next.applied.contains(&commit.id) {
                 continue;
             }
             next.apply(commit).map_err(|why| CommitError::Denied { index, why })?;
-            locked(&self.log).push(commit.clone());
+            fresh.push(commit.clone());
         }
         *state = next;
+        locked(&self.log).extend(fresh);
         Ok(())
+    }
+
+    async fn apply_by_its_mode(&self, row: &[Commit]) -> Result<(), CommitError> {
+        if !self.tag_by_tag {
+            return self.apply_row(row);
+        }
+        for (index, commit) in row.iter().enumerate() {
+            tokio::task::yield_now().await;
+            self.apply_row(std::slice::from_ref(commit)).map_err(|error| match error {
+                CommitError::Denied { why, .. } => CommitError::Denied { index, why },
+                CommitError::Unknown(why) => CommitError::Unknown(why),
+            })?;
+        }
+        Ok(())
+    }
+
+    fn next_fault(&self, row: &[Commit]) -> Option<Fault> {
+        let mut faults = locked(&self.faults);
+        let fits = !matches!(faults.front(), Some(Fault::ProcessLost { .. })) || row.len() > 1;
+        if fits { faults.pop_front() } else { None }
     }
 }
 
@@ -163,14 +206,17 @@ impl Store for RecordingStore {
 
     async fn commit(&self, row: Vec<Commit>) -> Result<(), CommitError> {
         tokio::task::yield_now().await;
-        let fault = locked(&self.faults).pop_front();
-        match fault {
+        match self.next_fault(&row) {
             Some(Fault::LostBefore) => Err(CommitError::Unknown("the request was lost".into())),
             Some(Fault::LostAfter) => {
-                self.apply_row(&row)?;
+                self.apply_by_its_mode(&row).await?;
                 Err(CommitError::Unknown("the answer was lost".into()))
             }
-            None => self.apply_row(&row),
+            Some(Fault::ProcessLost { after }) => {
+                self.apply_by_its_mode(&row[..after.min(row.len())]).await?;
+                std::future::pending().await
+            }
+            None => self.apply_by_its_mode(&row).await,
         }
     }
 

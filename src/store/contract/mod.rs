@@ -305,5 +305,7 @@ mod tests {
         run_all(one, Rows::SpanTags, Processes::One).await;
         let many = async || Arc::new(RecordingStore::shared()) as Arc<dyn Store>;
         run_all(many, Rows::SpanTags, Processes::Many).await;
+        let tag_by_tag = async || Arc::new(RecordingStore::shared().rows_go_tag_by_tag()) as Arc<dyn Store>;
+        run_all(tag_by_tag, Rows::GoTagByTag, Processes::Many).await;
     }
 }
