@@ -20,7 +20,7 @@ fn places() -> impl DoubleEndedIterator<Item = (usize, u16)> {
 }
 
 fn order_faults(outside: &Outside) {
-    let vlan = || format!("vlan {VLAN}");
+    let vlan = || format!("switchport access vlan {VLAN}");
     let faults = [
         Fault::RefuseConnections { times: 2 },
         Fault::DropAfterCommand { pattern: vlan(), times: 1 },
