@@ -55,7 +55,11 @@ fn five_thousand_checkouts_over_two_hundred_switches_all_become_live_once() {
         let jobs: HashSet<_> = answers.iter().flatten().map(|answer| answer.id("job_id")).collect();
         assert_eq!(jobs.len(), total);
         let told = |outside: &Outside, name: &str| outside.event_counts().get(name).copied().unwrap_or(0);
-        outside.until("all activated", |o| told(o, "subscription.activated") >= total).await;
+        // In tenths: a machine that others load as well is slow, and only one that stands still has failed.
+        for tenth in 1..=10 {
+            let what = format!("{tenth} tenths activated");
+            outside.until(&what, |o| told(o, "subscription.activated") >= total * tenth / 10).await;
+        }
         outside.until("all completed", |o| told(o, "provisioning.completed") >= total).await;
         assert_eq!(outside.receiver.deliveries().len(), 2 * total);
         let completed: HashSet<_> = outside
