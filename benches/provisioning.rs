@@ -1,5 +1,6 @@
 //! From the 200 to `provisioning.completed` received, on an idle simulated switch, beside the bare session: connect, the same
-//! commands, the same cryptography, and no service. Both in the same run, one after the other, in turn.
+//! commands, the same cryptography, and no service. Both in the same run, one after the other, in turn. What the service
+//! takes on top is shown beside its parts, each measured by itself on the same disk and the same receiver.
 
 #![allow(clippy::print_stdout)] // a bench that prints nothing says nothing
 
@@ -12,16 +13,25 @@ use switchyard::simulator::receiver::WebhookReceiver;
 use switchyard::simulator::{Addressing, Personality, SimulatedFleet, SwitchPlan};
 use switchyard::ssh::{Driver, Platforms, Settings};
 use switchyard::startup::Application;
+use switchyard::store::embedded::EmbeddedStore;
+use switchyard::webhook::SenderFactory;
 use switchyard_actors::domain::config::VlanId;
-use switchyard_actors::domain::ids::{PortName, SwitchId};
+use switchyard_actors::domain::ids::{CommitId, EventId, PortName, PortRef, SwitchId};
 use switchyard_actors::domain::inventory::{Credentials, SecretRef, Switch};
-use switchyard_actors::domain::record::PortPlan;
+use switchyard_actors::domain::record::{Key, PortPlan, PortRecord, Record};
+use switchyard_actors::domain::text::Secret;
 use switchyard_actors::ports::driver::{Intent, SwitchDriver};
 use switchyard_actors::ports::guard::SessionGuard;
+use switchyard_actors::ports::store::{Commit, Durability, Store, Write};
+use switchyard_actors::ports::webhook::{OutgoingWebhook, SendOutcome, WebhookSender};
+use uuid::Uuid;
 
 const PARTNER: &str = "00000000-0000-0000-0000-0000000000a1";
 const PLAN: &str = "00000000-0000-0000-0000-0000000000b1";
 const ROUNDS: usize = 15;
+/// One after the other from the 200 to the webhook: the switch's lease, the job as running, the lines in the port's
+/// journal, the outcome with its events, the event as being sent.
+const COMMITS_ON_THE_WAY: f64 = 5.0;
 
 fn main() {
     for latency_ms in [20, 0] {
@@ -66,6 +76,11 @@ async fn compare(latency: Duration) {
         whole / bare,
         whole - bare
     );
+    let (commit, webhook) = (one_commit(folder.path()).await, one_webhook(&receiver).await);
+    println!(
+        "  of that: {COMMITS_ON_THE_WAY} commits of {commit:.2} ms, a webhook of {webhook:.2} ms; wake-ups, reads and all else {:.1} ms",
+        whole - bare - COMMITS_ON_THE_WAY * commit - webhook
+    );
     service.stop().await;
     fleet.stop().await;
 }
@@ -73,6 +88,54 @@ async fn compare(latency: Duration) {
 fn median(mut millis: Vec<f64>) -> f64 {
     millis.sort_by(f64::total_cmp);
     millis[millis.len() / 2]
+}
+
+/// A record and its sync, alone on a store of its own.
+async fn one_commit(folder: &Path) -> f64 {
+    let store = EmbeddedStore::open(folder.join("alone.redb"), Default::default()).expect("a store");
+    let mut took = Vec::new();
+    for _ in 0..10 * ROUNDS {
+        let switch = SwitchId::parse("sw").expect("valid");
+        let at = PortRef { switch, port: PortName::parse(&port_name()).expect("valid") };
+        let key = Key::Port(at.clone());
+        let commit = Commit {
+            id: CommitId(Uuid::new_v4()),
+            tag: key.tag(),
+            lease: None,
+            expect: Vec::new(),
+            writes: vec![Write::Put(key, Record::Port(PortRecord::new(at)))],
+            events: Vec::new(),
+            durability: Durability::Durable,
+        };
+        let began = Instant::now();
+        store.commit(vec![commit]).await.expect("applied");
+        took.push(began.elapsed().as_secs_f64() * 1_000.0);
+    }
+    median(took)
+}
+
+/// Signed, sent and acknowledged, by a sender that has its connection already.
+async fn one_webhook(receiver: &WebhookReceiver) -> f64 {
+    let settings = switchyard::webhook::Settings {
+        allow_private_addresses: true,
+        ..switchyard::webhook::Settings::default()
+    };
+    let sender = SenderFactory::new(settings).sender();
+    let mut took = Vec::new();
+    for _ in 0..10 * ROUNDS {
+        let webhook = OutgoingWebhook {
+            url: receiver.url(),
+            secret: Secret::new("s3cret"),
+            event: EventId(Uuid::new_v4()),
+            attempt: 1,
+            body: format!(r#"{{"event":"bench","provider_document_id":"{PARTNER}"}}"#),
+        };
+        let began = Instant::now();
+        let outcome = sender.send(webhook).await;
+        took.push(began.elapsed().as_secs_f64() * 1_000.0);
+        assert!(matches!(outcome, SendOutcome::Answered { status: 200..=299 }), "{outcome:?}");
+    }
+    median(took)
 }
 
 fn port_name() -> String {

@@ -86,8 +86,11 @@ impl Connection {
         Self { seat, channel: None, shell: None }
     }
 
-    fn judge(&self, is_right: bool) -> Auth {
-        if self.seat.switch.judge_login(is_right) { Auth::Accept } else { Auth::reject() }
+    fn judge(&self, is_right: bool) -> Result<Auth, russh::Error> {
+        if self.seat.switch.cuts_login() {
+            return Err(russh::Error::Disconnect);
+        }
+        Ok(if self.seat.switch.judge_login(is_right) { Auth::Accept } else { Auth::reject() })
     }
 
     fn is_password(&self, user: &str, password: &[u8]) -> bool {
@@ -115,7 +118,7 @@ impl Handler for Connection {
     type Error = russh::Error;
 
     async fn auth_password(&mut self, user: &str, password: &str) -> Result<Auth, Self::Error> {
-        Ok(self.judge(self.is_password(user, password.as_bytes())))
+        self.judge(self.is_password(user, password.as_bytes()))
     }
 
     async fn auth_publickey_offered(
@@ -127,7 +130,7 @@ impl Handler for Connection {
     }
 
     async fn auth_publickey(&mut self, user: &str, key: VerifiedPublicKey<'_>) -> Result<Auth, Self::Error> {
-        Ok(self.judge(self.is_key(user, key.public_key)))
+        self.judge(self.is_key(user, key.public_key))
     }
 
     async fn auth_keyboard_interactive<'a>(
@@ -144,7 +147,7 @@ impl Handler for Connection {
             });
         };
         let is_right = answers.next().is_some_and(|answer| self.is_password(user, &answer));
-        Ok(self.judge(is_right))
+        self.judge(is_right)
     }
 
     async fn channel_open_session(

@@ -15,6 +15,8 @@ pub enum Fault {
     SilentBanner { times: u32 },
     /// A right password or key is refused, as when the authentication service is down.
     RejectAuthentication { times: u32 },
+    /// The connection is cut when the password or key arrives, as by a reboot in the middle of a login.
+    DropAtAuthentication { times: u32 },
     /// The line was received and executed, and then the connection is cut, without output.
     DropAfterCommand { pattern: String, times: u32 },
     /// The connection is cut when the line arrives; it is not executed.
@@ -99,6 +101,10 @@ impl FaultBook {
         self.spend(|fault| matches!(fault, Fault::RejectAuthentication { .. })).is_some()
     }
 
+    pub fn strike_login(&mut self) -> bool {
+        self.spend(|fault| matches!(fault, Fault::DropAtAuthentication { .. })).is_some()
+    }
+
     pub fn strike_configure(&mut self) -> bool {
         self.spend(|fault| matches!(fault, Fault::LockConfiguration { .. })).is_some()
     }
@@ -147,6 +153,7 @@ impl Strike {
             Fault::RefuseConnections { .. }
             | Fault::SilentBanner { .. }
             | Fault::RejectAuthentication { .. }
+            | Fault::DropAtAuthentication { .. }
             | Fault::FailSave { .. }
             | Fault::LockConfiguration { .. } => {}
         }
@@ -167,6 +174,7 @@ impl Fault {
             Self::RefuseConnections { .. }
             | Self::SilentBanner { .. }
             | Self::RejectAuthentication { .. }
+            | Self::DropAtAuthentication { .. }
             | Self::FailSave { .. }
             | Self::LockConfiguration { .. } => None,
         }
@@ -182,6 +190,7 @@ impl Fault {
             Self::RefuseConnections { times }
             | Self::SilentBanner { times }
             | Self::RejectAuthentication { times }
+            | Self::DropAtAuthentication { times }
             | Self::LockConfiguration { times }
             | Self::DropAfterCommand { times, .. }
             | Self::DropBeforeCommand { times, .. }

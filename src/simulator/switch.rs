@@ -290,6 +290,11 @@ impl SimulatedSwitch {
         })
     }
 
+    /// Whether a fault on order cuts the connection instead of judging the login.
+    pub(super) fn cuts_login(&self) -> bool {
+        self.change(|state| state.faults.strike_login())
+    }
+
     /// `is_right` is what the credentials are worth; a fault on order refuses even right ones.
     pub(super) fn judge_login(&self, is_right: bool) -> bool {
         self.change(|state| {

@@ -206,6 +206,12 @@ fn describe(error: &russh::Error) -> String {
     }
 }
 
+/// Whether the connection has ended. The client's word for one that ended during a login is a refusal that offers no
+/// method; an answer to a ping is the same as none, and only then it can be told.
+pub async fn is_gone(handle: &Handle<HostKeyCheck>) -> bool {
+    handle.send_ping().await.is_err() || handle.is_closed()
+}
+
 /// What the references of a switch name.
 struct Credentials {
     username: String,
@@ -262,6 +268,10 @@ impl Credentials {
             {
                 return Ok(());
             }
+        }
+        if left.is_empty() && is_gone(handle).await {
+            let text = format!("{place} closed the connection during the login");
+            return Err(DriverFailure::new(FailureClass::SessionLost, text));
         }
         let text = format!("{place} refused the login of {:?}; it offers {left:?}", self.username);
         Err(DriverFailure::new(FailureClass::AuthenticationRefused, text))

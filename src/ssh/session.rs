@@ -1,7 +1,7 @@
 //! One open session, over either transport, as the supervisor's steps want it.
 
 use super::Settings;
-use super::connection::HostKeyCheck;
+use super::connection::{HostKeyCheck, is_gone};
 use super::exec;
 use super::judge::{Judgement, has_garbled_line};
 use super::platform::{Platform, Platforms, Shell};
@@ -151,9 +151,9 @@ impl SwitchSession for Session {
         let lost = |why: String| {
             DriverFailure::new(FailureClass::SessionLost, format!("the kept session is gone: {why}"))
         };
-        match timeout(limit, self.handle.send_ping()).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(lost(error.to_string())),
+        match timeout(limit, is_gone(&self.handle)).await {
+            Ok(false) => Ok(()),
+            Ok(true) => Err(lost("the connection has ended".into())),
             Err(_) => Err(lost(format!("no answer within ssh.probe_ms = {}", limit.as_millis()))),
         }
     }

@@ -229,6 +229,18 @@ async fn whoever_is_not_who_the_inventory_says_is_refused() {
     assert_eq!(bench.refusal().await.class, FailureClass::WrongDevice);
 }
 
+/// A switch that reboots in the middle of a login is no switch that an operator must look at.
+#[tokio::test]
+async fn a_connection_that_closes_during_the_login_is_lost_and_not_refused() {
+    for personality in BOTH {
+        let bench = Bench::new(personality, |_| ()).await;
+        bench.device().order(Fault::DropAtAuthentication { times: 1 });
+        let failure = bench.refusal().await;
+        assert_eq!(failure.class, FailureClass::SessionLost, "{personality:?}: {failure}");
+        bench.opened().await.close().await;
+    }
+}
+
 #[tokio::test]
 async fn a_known_hosts_file_vouches_for_a_key() {
     let mut bench = Bench::new(Personality::Ios, |_| ()).await;

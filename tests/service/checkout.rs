@@ -239,7 +239,7 @@ fn what_a_switch_rejects_is_undone_and_the_partner_is_told_why() {
 #[test]
 fn whatever_breaks_the_session_the_port_is_live_in_the_end_and_nothing_is_told_twice() {
     story(async {
-        let outside = Outside::start(Fleet { switches: 10, ..SMALL }).await;
+        let outside = Outside::start(Fleet { switches: 11, ..SMALL }).await;
         let service = serve(&outside, "[ssh]\ncommand_ms = 1500\n").await;
         let client = Client::new(service.address());
         let text = || "vlan 142".to_owned();
@@ -253,6 +253,7 @@ fn whatever_breaks_the_session_the_port_is_live_in_the_end_and_nothing_is_told_t
             Fault::SilentAccept { pattern: text(), times: 1 },
             Fault::LockConfiguration { times: 1 },
             Fault::SilentBanner { times: 1 },
+            Fault::DropAtAuthentication { times: 1 },
             Fault::FailSave { text: "% Error opening nvram".into(), times: 1 },
         ];
         for (switch, fault) in faults.into_iter().enumerate() {
@@ -262,18 +263,18 @@ fn whatever_breaks_the_session_the_port_is_live_in_the_end_and_nothing_is_told_t
             assert_eq!(answer.status, 200);
         }
         outside
-            .until("all live", |outside| outside.event_counts().get("subscription.activated") == Some(&10))
+            .until("all live", |outside| outside.event_counts().get("subscription.activated") == Some(&11))
             .await;
         outside
             .until("all saved", |outside| {
-                (0..10).all(|n| {
+                (0..11).all(|n| {
                     let switch = outside.fleet.switch(&switch_name(n)).expect("there");
                     let port = outside.port_name(n, 0);
                     outside.running_vlan(n, 0) == Some(VLAN) && switch.running(&port) == switch.startup(&port)
                 })
             })
             .await;
-        assert_eq!(outside.event_counts().get("provisioning.completed"), Some(&10));
+        assert_eq!(outside.event_counts().get("provisioning.completed"), Some(&11));
         assert_eq!(outside.event_counts().get("provisioning.failed"), None);
         for switch in outside.fleet.switches() {
             assert_eq!(switch.counts().most_sessions_open, 1);

@@ -79,8 +79,12 @@ mod judged_from_outside {
 
     /// Asks for the number alone: to look at each of 10,000 deliveries whenever one more comes would be most of the work.
     async fn all_at_rest(outside: &Outside, total: usize) {
-        let all_told = outside.receiver.wait_for(PATIENCE, |deliveries| deliveries.len() >= 2 * total).await;
-        all_told.unwrap_or_else(|told| panic!("{} of {} events came", told.len(), 2 * total));
+        // In tenths: a machine that others load as well is slow, and only one that stands still has failed.
+        for tenth in 1..=10 {
+            let wanted = 2 * total * tenth / 10;
+            let told = outside.receiver.wait_for(PATIENCE, |deliveries| deliveries.len() >= wanted).await;
+            told.unwrap_or_else(|told| panic!("{} of {wanted} events came", told.len()));
+        }
         let is_saved =
             |o: &Outside| (0..SWITCHES).all(|n| (0..PORTS).all(|port| o.is_live_and_saved(n, port)));
         outside.until("all saved", is_saved).await;
