@@ -195,6 +195,7 @@ impl Operator {
         match question {
             Question::ApplyInventory { file, text } => {
                 let applied = apply_inventory(&*self.store, &self.platforms, &file, &text).await?;
+                self.graph.inventory_changed();
                 Ok(describe(&applied))
             }
             Question::ListSwitches => operations::list_switches(&*self.store).await,

@@ -296,6 +296,12 @@ impl Operator {
         Ok(())
     }
 
+    /// Tells every instance that the inventory changed: what waits for a switch that was not in it is looked at again.
+    pub fn inventory_changed(&self) {
+        self.doors.outside.hints.publish(Hint::Inventory);
+        self.doors.members_changed();
+    }
+
     /// Tells whoever has the partner's stream that it changed.
     pub fn wake_partner(&self, partner: PartnerId) {
         self.doors.partner(partner);

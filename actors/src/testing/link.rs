@@ -6,14 +6,14 @@ use crate::domain::record::{Index, Key, Tag};
 use crate::ports::store::{Claimed, Commit, CommitError, Heartbeat, Member, Store, StoreUnavailable, Stored};
 use async_trait::async_trait;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// The way.
 pub struct StoreLink {
     store: Arc<RecordingStore>,
     cut: AtomicBool,
     mute: AtomicBool,
-    forgetful: AtomicBool,
+    claims_to_lose: AtomicUsize,
 }
 
 impl StoreLink {
@@ -24,7 +24,7 @@ impl StoreLink {
             store,
             cut: AtomicBool::default(),
             mute: AtomicBool::default(),
-            forgetful: AtomicBool::default(),
+            claims_to_lose: AtomicUsize::default(),
         }
     }
 
@@ -38,9 +38,9 @@ impl StoreLink {
         self.mute.store(mute, Ordering::SeqCst);
     }
 
-    /// The next claim of a lease is done, and its answer lost.
-    pub fn lose_next_claim(&self) {
-        self.forgetful.store(true, Ordering::SeqCst);
+    /// The next so many claims of leases are done, and their answers lost.
+    pub fn lose_next_claims(&self, claims: usize) {
+        self.claims_to_lose.store(claims, Ordering::SeqCst);
     }
 
     fn open(&self) -> Result<&RecordingStore, StoreUnavailable> {
@@ -84,7 +84,8 @@ impl Store for StoreLink {
         displaced: Option<InstanceId>,
     ) -> Result<Claimed, StoreUnavailable> {
         let claimed = self.open()?.claim_lease(tag, claimant, displaced).await;
-        if self.forgetful.swap(false, Ordering::SeqCst) {
+        let fewer = |claims: usize| claims.checked_sub(1);
+        if self.claims_to_lose.fetch_update(Ordering::SeqCst, Ordering::SeqCst, fewer).is_ok() {
             return Err(StoreUnavailable("the answer was lost".into()));
         }
         claimed

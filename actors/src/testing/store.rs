@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 #[derive(Default, Clone)]
 struct Lease {
@@ -35,6 +36,10 @@ enum Fault {
     /// Of the next row with several commits so many are done, and whoever asked is never heard of again.
     ProcessLost {
         after: usize,
+    },
+    /// The next row with several commits takes so long before each of them.
+    Slow {
+        each: Duration,
     },
 }
 
@@ -68,6 +73,11 @@ impl RecordingStore {
     /// The process that sends the next row of several commits is lost when so many of them are done.
     pub fn lose_process_after(&self, commits: usize) {
         locked(&self.faults).push_back(Fault::ProcessLost { after: commits });
+    }
+
+    /// The next row of several commits takes so long before each of them.
+    pub fn slow_next_row(&self, each: Duration) {
+        locked(&self.faults).push_back(Fault::Slow { each });
     }
 
     /// Takes a record out without a commit, as an inventory would.
@@ -131,12 +141,15 @@ impl RecordingStore {
         Ok(())
     }
 
-    async fn apply_by_its_mode(&self, row: &[Commit]) -> Result<(), CommitError> {
+    async fn apply_by_its_mode(&self, row: &[Commit], each: Duration) -> Result<(), CommitError> {
         if !self.tag_by_tag {
             return self.apply_row(row);
         }
         for (index, commit) in row.iter().enumerate() {
             tokio::task::yield_now().await;
+            if !each.is_zero() {
+                tokio::time::sleep(each).await;
+            }
             self.apply_row(std::slice::from_ref(commit)).map_err(|error| match error {
                 CommitError::Denied { why, .. } => CommitError::Denied { index, why },
                 CommitError::Unknown(why) => CommitError::Unknown(why),
@@ -147,7 +160,8 @@ impl RecordingStore {
 
     fn next_fault(&self, row: &[Commit]) -> Option<Fault> {
         let mut faults = locked(&self.faults);
-        let fits = !matches!(faults.front(), Some(Fault::ProcessLost { .. })) || row.len() > 1;
+        let for_several = matches!(faults.front(), Some(Fault::ProcessLost { .. } | Fault::Slow { .. }));
+        let fits = !for_several || row.len() > 1;
         if fits { faults.pop_front() } else { None }
     }
 }
@@ -209,14 +223,15 @@ impl Store for RecordingStore {
         match self.next_fault(&row) {
             Some(Fault::LostBefore) => Err(CommitError::Unknown("the request was lost".into())),
             Some(Fault::LostAfter) => {
-                self.apply_by_its_mode(&row).await?;
+                self.apply_by_its_mode(&row, Duration::ZERO).await?;
                 Err(CommitError::Unknown("the answer was lost".into()))
             }
             Some(Fault::ProcessLost { after }) => {
-                self.apply_by_its_mode(&row[..after.min(row.len())]).await?;
+                self.apply_by_its_mode(&row[..after.min(row.len())], Duration::ZERO).await?;
                 std::future::pending().await
             }
-            None => self.apply_by_its_mode(&row).await,
+            Some(Fault::Slow { each }) => self.apply_by_its_mode(&row, each).await,
+            None => self.apply_by_its_mode(&row, Duration::ZERO).await,
         }
     }
 

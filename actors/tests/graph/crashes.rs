@@ -163,6 +163,78 @@ fn a_proposal_whose_claim_was_let_go_is_dropped_and_its_port_is_free() {
     }
 }
 
+#[test]
+fn an_undecided_job_is_passed_over_and_the_next_one_runs() {
+    paused(async {
+        let world = world();
+        lost_after(&world, DIRECT_PROPOSED, world.handle.complete_checkout(request("order-1", 1))).await;
+        world.handle.complete_checkout(request("order-2", 2)).await.expect("accepted");
+        world.until("live", |world| world.driver.running(&port(2)) == live()).await;
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        assert_eq!(applied(&world), 1);
+        // Its claim's time is over: the switch's owner decides it.
+        world.until("live", |world| world.driver.running(&port(1)) == live()).await;
+        world.until_events(4).await;
+    });
+}
+
+/// A slow first writer, 100 ms between its commits, and whoever comes at any moment of that, with so long between theirs.
+async fn meets_a_slow_one<T: 'static>(
+    world: &World,
+    (after, each): (Duration, Duration),
+    slow: impl Future<Output = T>,
+    late: impl Future<Output = T>,
+) -> (T, T) {
+    world.store.slow_next_row(Duration::from_millis(100));
+    world.store.slow_next_row(each);
+    let late = async {
+        tokio::time::sleep(after).await;
+        late.await
+    };
+    futures_util::join!(slow, late)
+}
+
+fn moments() -> impl Iterator<Item = (Duration, Duration)> {
+    let ms = Duration::from_millis;
+    (1..14).flat_map(move |half| [0, 30, 70].map(|each| (ms(half * 50 - 10), ms(each))))
+}
+
+#[test]
+fn a_repeat_while_the_first_is_slow_gets_the_same_and_so_does_the_first() {
+    for moment in moments() {
+        paused(async move {
+            let world = world();
+            let ask = || world.handle.complete_checkout(request("order-1", 1));
+            let (slow, late) = meets_a_slow_one(&world, moment, ask(), ask()).await;
+            let (slow, late) = (slow.expect("accepted"), late.expect("accepted"));
+            assert_eq!(slow.receipt, late.receipt, "after {moment:?}");
+            one_job_ran(&world, slow.receipt.subscription(), 1).await;
+        });
+    }
+}
+
+#[test]
+fn an_install_elsewhere_while_the_first_is_slow_is_a_conflict_and_a_repeat_gets_the_same() {
+    for (moment, place) in moments().flat_map(|moment| [(moment, 4), (moment, 5)]) {
+        paused(async move {
+            let world = world();
+            let accepted = world.handle.complete_checkout(home_drop()).await.expect("accepted");
+            let subscription = accepted.receipt.subscription();
+            let ask = |n| world.handle.confirm_install(PARTNER, subscription, location(n));
+            let (slow, late) = meets_a_slow_one(&world, moment, ask(4), ask(place)).await;
+            let started: Vec<_> = [&slow, &late].into_iter().flatten().collect();
+            match place {
+                4 => assert_eq!(started, [started[0]; 2], "{slow:?} {late:?} after {moment:?}"),
+                _ => assert_eq!(started.len(), 1, "{slow:?} {late:?} after {moment:?}"),
+            }
+            let port = if slow.is_ok() { 4 } else { place };
+            one_job_ran(&world, subscription, port).await;
+            assert_eq!(jobs(&world)[0].id, started[0].job);
+            assert_eq!(holder(&world, 9 - port), None);
+        });
+    }
+}
+
 fn home_drop() -> CheckoutRequest {
     CheckoutRequest { mode: DeliveryMode::HomeDrop { unit: UNIT }, ..request("order-1", 0) }
 }
