@@ -12,6 +12,7 @@ pub mod failure;
 pub mod ids;
 pub mod inventory;
 pub mod job;
+pub mod names;
 pub mod port;
 pub mod record;
 pub mod request;
