@@ -5,6 +5,8 @@ mod checkout;
 mod harness;
 mod kill;
 mod load;
+#[cfg(feature = "fail-points")]
+mod moving;
 mod power_cut;
 mod real_switch;
 mod records;

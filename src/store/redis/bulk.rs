@@ -16,7 +16,13 @@ use switchyard_actors::domain::text::Secret;
 use tokio::time::timeout;
 
 /// Keys that a server is asked to look at for one page of a scan.
-const PAGE: usize = 500;
+const PAGE: usize = 200;
+
+/// Commands that are under way at once: under `appendfsync always` a server syncs for every few kilobytes of them.
+const AT_ONCE: usize = 100;
+
+/// How much longer than a request of the service they may take all together.
+const PATIENCE: u32 = 10;
 
 impl From<ConnectError> for BackupError {
     fn from(error: ConnectError) -> Self {
@@ -49,7 +55,7 @@ impl Bulk {
     pub async fn connect(settings: &Settings, password: Option<&Secret>) -> Result<Self, BackupError> {
         let limit = Duration::from_millis(settings.connect_ms);
         let connections = within(limit, connect::judged(settings, password)).await?;
-        Ok(Self { connections, limit: Duration::from_millis(settings.command_ms) })
+        Ok(Self { connections, limit: PATIENCE * Duration::from_millis(settings.command_ms) })
     }
 
     /// All of them. Refused while slots are on their way from one to another: a key could be seen twice, or by nobody.
@@ -80,8 +86,15 @@ impl Bulk {
         within(self.limit, answer).await
     }
 
-    /// Runs commands, each where its key is.
+    /// Runs commands, each where its key is, in no order.
     pub async fn run_each(&self, commands: &[Cmd]) -> Result<(), BackupError> {
+        for some in commands.chunks(AT_ONCE) {
+            self.run_together(some).await?;
+        }
+        Ok(())
+    }
+
+    async fn run_together(&self, commands: &[Cmd]) -> Result<(), BackupError> {
         match &self.connections {
             Connections::Single(_) => {
                 let mut pipeline = redis::pipe();

@@ -117,6 +117,7 @@ impl Settings {
             ("ping_ms", self.ping_ms),
             ("applied_ms", self.applied_ms),
             ("outbox_sweep_ms", self.outbox_sweep_ms),
+            ("census_watch_ms", self.census_watch_ms),
         ];
         match at_least_one.iter().find(|(_, value)| *value == 0) {
             Some((key, _)) => Err(format!("store.redis.{key} is 0: 1 or more is accepted")),
