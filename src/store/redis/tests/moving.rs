@@ -110,7 +110,6 @@ async fn a_service_that_runs_on_the_prefix_is_not_exported_and_nothing_is_brough
     store.beat(instance(1)).await.expect("it answers");
     let beating = async {
         loop {
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
             store.beat(instance(1)).await.expect("it answers");
         }
     };
