@@ -13,7 +13,8 @@ pub struct Cli {
     pub command: Command,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage, 78 wrong configuration or inventory.\n\n\
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage, 78 wrong configuration, inventory or\n\
+    exported file.\n\n\
     Start here: switchyard demo";
 
 /// The commands.
@@ -27,6 +28,13 @@ pub enum Command {
         /// What to do with it.
         #[command(subcommand)]
         action: InventoryAction,
+    },
+    /// Write the whole state of the store to a file, or make a store of one: a backup, and the way from one engine to
+    /// the other.
+    Store {
+        /// What to do with it.
+        #[command(subcommand)]
+        action: StoreAction,
     },
     /// Check the configuration, the platform files and an inventory, and name everything that is wrong.
     CheckConfig(CheckArgs),
@@ -56,6 +64,35 @@ pub enum InventoryAction {
         after_help = "A file with one fault changes nothing. Beside a running service it is applied by the service."
     )]
     Apply(ApplyArgs),
+}
+
+/// What to do with the whole state of a store.
+#[derive(Debug, Subcommand)]
+pub enum StoreAction {
+    /// Write the whole state to a new file, which holds the partners' secrets: only its owner may read it.
+    #[command(
+        after_help = "The embedded store is exported as of one moment, also beside a running service. Redis has no such \
+                      moment: stop every instance first. A file that is there is never replaced; one that ends in \
+                      .part is not whole."
+    )]
+    Export(StateFileArgs),
+    /// Make a store of a file that an export wrote. Never changes a store that is there.
+    #[command(
+        after_help = "A file that was cut off or changed is refused before anything is written. An import into Redis that \
+                      was cut off is not served on: import again, which first empties what was brought."
+    )]
+    Import(StateFileArgs),
+}
+
+/// For `store export` and `store import`.
+#[derive(Debug, Args)]
+pub struct StateFileArgs {
+    /// The file with the whole state, as JSON lines.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// The service's configuration: it names the store.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
 }
 
 /// For `serve`.

@@ -2,21 +2,22 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr)] // answering on the terminal is what this module is for
 
+pub mod store;
+
 use crate::cli::{ApplyArgs, CheckArgs, Play, ReleaseArgs, SimulateArgs, StoreArgs};
 use crate::config::{Config, ConfigError, Engine};
 use crate::control::{self, Answer, Question};
 use crate::inventory::{ApplyError, Faults};
 use crate::simulator::{Addressing, Personality, SimulatedFleet, SwitchPlan};
 use crate::ssh::{PlatformError, Platforms};
+use crate::store::OpenStore;
 use crate::{inventory, operations, startup};
 use anyhow::{Context as _, bail};
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 use switchyard_actors::domain::inventory::ApiKeyHash;
-use switchyard_actors::ports::store::Store;
 use uuid::Uuid;
 
 /// sysexits.h calls it EX_CONFIG.
@@ -48,7 +49,7 @@ pub fn complain(error: &anyhow::Error) {
 /// Asks the service that has the store, or opens the store when none runs.
 async fn ask_or_open<F>(config: &Config, question: Question, alone: F) -> anyhow::Result<()>
 where
-    F: AsyncFnOnce(Arc<dyn Store>) -> anyhow::Result<Vec<String>>,
+    F: AsyncFnOnce(OpenStore) -> anyhow::Result<Vec<String>>,
 {
     let asked = match config.store.engine {
         Engine::Embedded => control::ask(&config.store.path, question).await?,
@@ -58,7 +59,7 @@ where
         Some(Answer::Done { lines }) => lines,
         Some(Answer::Refused { why, faulty_input: true }) => return Err(FaultyInput(why).into()),
         Some(Answer::Refused { why, faulty_input: false }) => bail!(why),
-        None => alone(startup::open_store(config).await?.store).await?,
+        None => alone(startup::open_store(config).await?).await?,
     };
     lines.iter().for_each(|line| println!("{line}"));
     Ok(())
@@ -74,8 +75,8 @@ pub async fn apply_inventory(args: ApplyArgs) -> anyhow::Result<()> {
     let file = args.file.display().to_string();
     let platforms = Platforms::load(config.ssh.platforms.as_deref())?;
     let question = Question::ApplyInventory { file: file.clone(), text: text.clone() };
-    ask_or_open(&config, question, async move |store| {
-        let applied = operations::apply_inventory(&*store, &platforms, &file, &text).await?;
+    ask_or_open(&config, question, async move |open| {
+        let applied = operations::apply_inventory(&*open.store, &platforms, &file, &text).await?;
         Ok(operations::describe(&applied))
     })
     .await
@@ -126,7 +127,8 @@ fn check_inventory(path: &Path, platforms: &[&str]) -> Vec<String> {
 /// When the store can't be read.
 pub async fn list_switches(args: StoreArgs) -> anyhow::Result<()> {
     let config = Config::load(args.config.as_deref())?;
-    ask_or_open(&config, Question::ListSwitches, async |store| operations::list_switches(&*store).await).await
+    ask_or_open(&config, Question::ListSwitches, async |open| operations::list_switches(&*open.store).await)
+        .await
 }
 
 /// `dead-letters`.
@@ -135,7 +137,8 @@ pub async fn list_switches(args: StoreArgs) -> anyhow::Result<()> {
 /// When the store can't be read.
 pub async fn dead_letters(args: StoreArgs) -> anyhow::Result<()> {
     let config = Config::load(args.config.as_deref())?;
-    ask_or_open(&config, Question::DeadLetters, async |store| operations::dead_letters(&*store).await).await
+    ask_or_open(&config, Question::DeadLetters, async |open| operations::dead_letters(&*open.store).await)
+        .await
 }
 
 /// `release`.
@@ -145,8 +148,8 @@ pub async fn dead_letters(args: StoreArgs) -> anyhow::Result<()> {
 pub async fn release(args: ReleaseArgs) -> anyhow::Result<()> {
     let config = Config::load(args.config.as_deref())?;
     let question = Question::Release { switch: args.switch.clone() };
-    ask_or_open(&config, question, async move |store| {
-        operations::release_offline(&*store, &args.switch).await
+    ask_or_open(&config, question, async move |open| {
+        operations::release_offline(&*open.store, &args.switch).await
     })
     .await
 }

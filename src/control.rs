@@ -24,6 +24,9 @@ const LINE_LIMIT_BYTES: u64 = 256 << 20;
 /// For a question to arrive, and for its answer to be taken.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// For a whole state to be written: some gigabytes, onto a slow disk.
+const EXPORT_PATIENCE: Duration = Duration::from_secs(3_600);
+
 /// What can be asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "ask", rename_all = "snake_case")]
@@ -44,6 +47,21 @@ pub enum Question {
     },
     /// List the dead letters.
     DeadLetters,
+    /// Write the whole state of the store to a new file.
+    ExportStore {
+        /// The file, from the root.
+        file: PathBuf,
+    },
+}
+
+impl Question {
+    /// How long its answer may take.
+    fn patience(&self) -> Duration {
+        match self {
+            Self::ExportStore { .. } => EXPORT_PATIENCE,
+            _ => PATIENCE,
+        }
+    }
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -106,7 +124,7 @@ impl ControlSocket {
     /// When another service answers there, or the socket can't be made.
     pub async fn listen(store: &Path, actions: Arc<dyn Actions>) -> anyhow::Result<Self> {
         let path = socket_path(store);
-        if UnixStream::connect(&path).await.is_ok() {
+        if is_served(store).await {
             bail!("another service already runs on {}", store.display());
         }
         let _ = std::fs::remove_file(&path);
@@ -153,6 +171,11 @@ async fn converse(stream: UnixStream, actions: &dyn Actions) -> anyhow::Result<(
     Ok(())
 }
 
+/// Whether a service has the store.
+pub async fn is_served(store: &Path) -> bool {
+    UnixStream::connect(socket_path(store)).await.is_ok()
+}
+
 /// Asks the service that has the store; `None` when none runs.
 ///
 /// # Errors
@@ -161,12 +184,13 @@ pub async fn ask(store: &Path, question: Question) -> anyhow::Result<Option<Answ
     let path = socket_path(store);
     let Ok(stream) = UnixStream::connect(&path).await else { return Ok(None) };
     let (reading, mut writing) = stream.into_split();
+    let patience = question.patience();
     let mut text = serde_json::to_string(&Asked { version: VERSION, question })?;
     text.push('\n');
     writing.write_all(text.as_bytes()).await.context("the service doesn't take the question")?;
     let mut line = String::new();
     let mut reader = BufReader::new(reading.take(LINE_LIMIT_BYTES));
-    timeout(PATIENCE, reader.read_line(&mut line)).await.context("the service doesn't answer")??;
+    timeout(patience, reader.read_line(&mut line)).await.context("the service doesn't answer")??;
     Ok(Some(serde_json::from_str(&line).context("the service's answer")?))
 }
 

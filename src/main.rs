@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use clap::Parser;
 use std::process::ExitCode;
-use switchyard::cli::{Cli, Command, InventoryAction, ServeArgs};
+use switchyard::cli::{Cli, Command, InventoryAction, ServeArgs, StoreAction};
 use switchyard::commands;
 use switchyard::config::Config;
 use switchyard::startup::Application;
@@ -29,6 +29,8 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Inventory { action: InventoryAction::Apply(args) } => {
             commands::apply_inventory(args).await?
         }
+        Command::Store { action: StoreAction::Export(args) } => commands::store::export(args).await?,
+        Command::Store { action: StoreAction::Import(args) } => commands::store::import(args).await?,
         Command::CheckConfig(args) => commands::check_config(&args).await?,
         Command::Switches(args) => commands::list_switches(args).await?,
         Command::Release(args) => commands::release(args).await?,

@@ -3,12 +3,16 @@
 use crate::inventory::{self, Applied, ProcessSecrets, Surroundings};
 use crate::machine::{SystemClock, SystemEntropy};
 use crate::ssh::Platforms;
+use crate::store::backup::{self, BackupError, WholeState};
 use anyhow::{Context as _, anyhow};
+use std::path::PathBuf;
+use std::sync::Arc;
 use switchyard_actors::domain::delivery::DeliveryState;
 use switchyard_actors::domain::ids::{CommitId, EventId, PartnerId, SwitchId};
 use switchyard_actors::domain::record::{Index, Key, Record, SwitchStatus, Tag};
 use switchyard_actors::ports::store::{Commit, Durability, Store, Write};
 use switchyard_actors::ports::{Clock, Entropy};
+use tokio::sync::oneshot;
 
 /// The most switches or dead letters that are listed.
 const LIST_LIMIT: usize = 100_000;
@@ -133,4 +137,23 @@ pub async fn find_switch(store: &dyn Store, name: &str) -> anyhow::Result<Switch
     let read = store.read(&[Key::Switch(id.clone())]).await?.pop().flatten();
     read.map(|_| id)
         .ok_or_else(|| anyhow!("no switch {name:?} in the inventory; `switchyard switches` lists them"))
+}
+
+/// Writes the whole state to a new file. It is read and written on a thread of its own: the service that has the store
+/// goes on meanwhile.
+///
+/// # Errors
+/// [`BackupError`].
+pub async fn export_store(store: Arc<dyn WholeState>, file: PathBuf) -> anyhow::Result<Vec<String>> {
+    let (answer, answered) = oneshot::channel();
+    let name = file.display().to_string();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    std::thread::Builder::new().name("store-export".to_owned()).spawn(move || {
+        let exported = runtime.block_on(backup::export(&*store, &file, SystemClock.now()));
+        // Who asked may have gone; the file is there all the same.
+        let _ = answer.send(exported);
+    })?;
+    let broken = |_| BackupError::Failed("the export broke off".into());
+    let moved = answered.await.map_err(broken)??;
+    Ok(vec![format!("exported {moved} to {name}")])
 }

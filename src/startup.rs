@@ -12,6 +12,7 @@ use crate::machine::{SystemClock, SystemEntropy};
 use crate::operations::{self, apply_inventory, describe};
 use crate::ssh::{Driver, Platforms};
 use crate::store::OpenStore;
+use crate::store::backup::WholeState;
 use crate::store::embedded::EmbeddedStore;
 use crate::store::redis::{self, RedisStore, SharedCounts};
 use crate::webhook::SenderFactory;
@@ -60,7 +61,7 @@ impl Application {
     /// # Errors
     /// With what is wrong, and where.
     pub async fn build_on(config: Config, inventory: Option<&Path>, open: OpenStore) -> anyhow::Result<Self> {
-        let OpenStore { store, hints, counts } = open;
+        let OpenStore { store, whole, hints, counts } = open;
         let platforms = Platforms::load(config.ssh.platforms.as_deref())?;
         if let Some(path) = inventory {
             let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
@@ -84,6 +85,7 @@ impl Application {
             Graph::start(Arc::new(outside), move || Rc::new(senders.sender()) as Rc<dyn WebhookSender>);
         let actions = Operator {
             store: Arc::clone(&store),
+            whole,
             platforms: Platforms::load(config.ssh.platforms.as_deref())?,
             graph: graph.operator(),
         };
@@ -159,21 +161,37 @@ pub async fn open_store(config: &Config) -> anyhow::Result<OpenStore> {
 /// An embedded store as the service takes it: nobody shares it.
 #[must_use]
 pub fn alone(store: EmbeddedStore) -> OpenStore {
-    OpenStore { store: Arc::new(store), hints: Arc::new(NoHints::default()), counts: None }
+    let store = Arc::new(store);
+    OpenStore {
+        store: Arc::clone(&store) as _,
+        whole: store,
+        hints: Arc::new(NoHints::default()),
+        counts: None,
+    }
 }
 
 async fn open_redis(settings: &redis::Settings) -> anyhow::Result<OpenStore> {
-    let password = match settings.password.as_str() {
-        "" => None,
-        reference => {
-            let reference = SecretRef::try_from(reference.to_owned()).context("store.redis.password")?;
-            let secret = ProcessSecrets.resolve(&reference).map_err(anyhow::Error::msg);
-            Some(Secret::new(&secret.context("store.redis.password")?))
-        }
-    };
-    let store = RedisStore::open(settings.clone(), password).await?;
+    let store = Arc::new(RedisStore::open(settings.clone(), redis_password(settings)?).await?);
     let (hints, counts) = (store.hints()?, store.counts());
-    Ok(OpenStore { store: Arc::new(store), hints: Arc::new(hints), counts: Some(counts) })
+    Ok(OpenStore {
+        store: Arc::clone(&store) as _,
+        whole: store,
+        hints: Arc::new(hints),
+        counts: Some(counts),
+    })
+}
+
+/// The password that the settings refer to.
+///
+/// # Errors
+/// When the reference leads nowhere.
+pub fn redis_password(settings: &redis::Settings) -> anyhow::Result<Option<Secret>> {
+    if settings.password.is_empty() {
+        return Ok(None);
+    }
+    let reference = SecretRef::try_from(settings.password.clone()).context("store.redis.password")?;
+    let secret = ProcessSecrets.resolve(&reference).map_err(anyhow::Error::msg);
+    Ok(Some(Secret::new(&secret.context("store.redis.password")?)))
 }
 
 #[async_trait]
@@ -186,6 +204,7 @@ impl SharedCount for SharedCounts {
 /// Answers the command line, on the store that the service has open.
 struct Operator {
     store: Arc<dyn Store>,
+    whole: Arc<dyn WholeState>,
     platforms: Platforms,
     graph: switchyard_actors::graph::Operator,
 }
@@ -200,6 +219,7 @@ impl Operator {
             }
             Question::ListSwitches => operations::list_switches(&*self.store).await,
             Question::DeadLetters => operations::dead_letters(&*self.store).await,
+            Question::ExportStore { file } => operations::export_store(Arc::clone(&self.whole), file).await,
             Question::Release { switch } => {
                 let id = operations::find_switch(&*self.store, &switch).await?;
                 self.graph.release(&id).await?;

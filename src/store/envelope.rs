@@ -4,13 +4,57 @@
 //! newer schema is refused, since this release can't know what it would lose of it.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use switchyard_actors::domain::ids::CommitId;
 use switchyard_actors::domain::record::{Key, Record};
 use switchyard_actors::ports::store::Stored;
 use uuid::Uuid;
 
+/// Brings a record's JSON from one schema to the next; `None` when it isn't of that schema.
+type Step = fn(Value) -> Option<Value>;
+
+/// The first leads from schema 1 to 2, the next from 2 to 3, and so on. A step is never changed once it was released:
+/// what it reads is on somebody's disk.
+const STEPS: &[Step] = &[];
+
 /// Of a record's JSON, as this release writes it.
 pub const RECORD_SCHEMA: u32 = 1;
+
+const _: () =
+    assert!(RECORD_SCHEMA as usize == STEPS.len() + 1, "each schema but the last has a step to the next");
+
+/// A record's JSON can't be brought up to date.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SchemaError {
+    /// A later release wrote it, or none did.
+    #[error("schema {found}; this release reads schemas 1 to {supported}")]
+    Unsupported {
+        /// Its schema.
+        found: u32,
+        /// The last that this release knows.
+        supported: usize,
+    },
+    /// It says that it is of a schema, and isn't.
+    #[error("schema {0}, and is not like it")]
+    NotOfIt(u32),
+}
+
+/// Brings JSON of schema `from` to the one after the last step.
+fn migrate(steps: &[Step], from: u32, value: Value) -> Result<Value, SchemaError> {
+    let left = (from as usize).checked_sub(1).and_then(|done| steps.get(done..));
+    let unsupported = SchemaError::Unsupported { found: from, supported: steps.len() + 1 };
+    let mut schemas = from..;
+    left.ok_or(unsupported)?.iter().try_fold(value, |value, step| {
+        let schema = schemas.next().unwrap_or(from);
+        step(value).ok_or(SchemaError::NotOfIt(schema))
+    })
+}
+
+/// A record from its JSON of any schema that this release knows. The error has no word of the record.
+pub fn record_of_schema(schema: u32, json: Value) -> Result<Record, SchemaError> {
+    let json = migrate(STEPS, schema, json)?;
+    serde_json::from_value(json).map_err(|_| SchemaError::NotOfIt(schema))
+}
 
 /// What the version takes at the head of a value.
 pub const VERSION_BYTES: usize = 16;
@@ -27,8 +71,8 @@ struct EnvelopeHead {
 }
 
 #[derive(Deserialize)]
-struct OpenedEnvelope {
-    record: Record,
+struct OpenedEnvelope<R> {
+    record: R,
 }
 
 /// The value of a record.
@@ -47,11 +91,13 @@ pub fn decode(key: &Key, value: &[u8]) -> Result<Stored, String> {
         format!("the record {key} is not what it should be: {what:?} error at byte {column}")
     };
     let head: EnvelopeHead = serde_json::from_slice(json).map_err(unreadable)?;
-    if head.schema != RECORD_SCHEMA {
-        return Err(format!("the record {key} has schema {}; {RECORD_SCHEMA} is supported", head.schema));
-    }
-    let opened: OpenedEnvelope = serde_json::from_slice(json).map_err(unreadable)?;
-    Ok(Stored { version, record: opened.record })
+    let record = if head.schema == RECORD_SCHEMA {
+        serde_json::from_slice::<OpenedEnvelope<Record>>(json).map_err(unreadable)?.record
+    } else {
+        let opened: OpenedEnvelope<Value> = serde_json::from_slice(json).map_err(unreadable)?;
+        record_of_schema(head.schema, opened.record).map_err(|why| format!("the record {key} has {why}"))?
+    };
+    Ok(Stored { version, record })
 }
 
 /// The version at the head of a value.
@@ -67,10 +113,63 @@ fn split(value: &[u8]) -> Option<(CommitId, &[u8])> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
     use switchyard_actors::domain::claim::Receipt;
-    use switchyard_actors::domain::ids::{JobId, SubscriptionId};
+    use switchyard_actors::domain::ids::{JobId, SubscriptionId, SwitchId};
+    use switchyard_actors::domain::record::SwitchStatus;
     use switchyard_actors::domain::request::Fingerprint;
     use switchyard_actors::domain::retention::Tombstone;
+    use switchyard_actors::domain::time::UnixMillis;
+
+    fn renamed(mut value: Value) -> Option<Value> {
+        let speed = value.as_object_mut()?.remove("speed")?;
+        value["kbps"] = speed;
+        Some(value)
+    }
+
+    fn by_direction(value: Value) -> Option<Value> {
+        let kbps = value.get("kbps")?.as_u64()?;
+        Some(json!({ "down": kbps, "up": kbps }))
+    }
+
+    const MADE_UP: &[Step] = &[renamed, by_direction];
+
+    #[test]
+    fn an_older_one_takes_every_step_from_where_it_is() {
+        let last = json!({ "down": 7, "up": 7 });
+        assert_eq!(migrate(MADE_UP, 1, json!({ "speed": 7 })), Ok(last.clone()));
+        assert_eq!(migrate(MADE_UP, 2, json!({ "kbps": 7 })), Ok(last.clone()));
+        assert_eq!(migrate(MADE_UP, 3, last.clone()), Ok(last));
+    }
+
+    #[test]
+    fn what_is_not_of_the_schema_that_it_names_is_refused_by_that_schema() {
+        assert_eq!(migrate(MADE_UP, 1, json!({ "kbps": 7 })), Err(SchemaError::NotOfIt(1)));
+        assert_eq!(migrate(MADE_UP, 1, json!({ "speed": "x" })), Err(SchemaError::NotOfIt(2)));
+    }
+
+    #[test]
+    fn a_later_one_and_one_that_never_was_are_refused_by_both_numbers() {
+        for found in [0, 4, u32::MAX] {
+            let refused = Err(SchemaError::Unsupported { found, supported: 3 });
+            assert_eq!(migrate(MADE_UP, found, Value::Null), refused);
+        }
+        let key = Key::SwitchStatus(SwitchId::parse("s").expect("a name"));
+        let value = [&[0; VERSION_BYTES][..], br#"{"schema":9,"record":"secret"}"#].concat();
+        assert_eq!(
+            decode(&key, &value),
+            Err("the record switch/s/status has schema 9; this release reads schemas 1 to 1".into())
+        );
+    }
+
+    #[test]
+    fn what_was_encoded_is_decoded() {
+        let switch = SwitchId::parse("s").expect("a name");
+        let status = SwitchStatus { switch: switch.clone(), quarantined: None, since: UnixMillis(5) };
+        let (version, record) = (CommitId(Uuid::from_u128(7)), Record::SwitchStatus(status));
+        let decoded = decode(&Key::SwitchStatus(switch), &encode(version, &record));
+        assert_eq!(decoded, Ok(Stored { version, record }));
+    }
 
     #[test]
     fn a_tombstone_which_stays_for_good_takes_273_bytes() {

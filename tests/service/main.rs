@@ -7,6 +7,8 @@ mod harness;
 mod judged;
 mod kill;
 mod load;
+#[cfg(feature = "fail-points")]
+mod moving;
 mod power_cut;
 mod real_switch;
 mod records;

@@ -13,6 +13,7 @@ pub mod ids;
 pub mod inventory;
 pub mod job;
 pub mod liveness;
+pub mod names;
 pub mod port;
 pub mod proof;
 pub mod record;

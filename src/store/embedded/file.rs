@@ -2,6 +2,7 @@
 
 use super::Settings;
 use super::tables::{META, META_SCHEMA, SCHEMA, Tables};
+use crate::store::new_file::{private, sync_name};
 use redb::backends::FileBackend;
 use redb::{Builder, Database, DatabaseError, ReadableDatabase, StorageBackend, StorageError, TableError};
 use std::any::Any;
@@ -129,32 +130,21 @@ fn name(draft: &Path, path: &Path) -> std::io::Result<()> {
     }
 }
 
-fn draft_name(path: &Path) -> PathBuf {
+/// A name beside the store's that no other draft has.
+pub fn draft_name(path: &Path) -> PathBuf {
     static DRAFTS: AtomicU64 = AtomicU64::new(0);
     let mut name = path.as_os_str().to_owned();
     name.push(format!(".new-{}-{}", std::process::id(), DRAFTS.fetch_add(1, Ordering::Relaxed)));
     PathBuf::from(name)
 }
 
-fn file_backend(file: File, path: &Path) -> Result<FileBackend, OpenError> {
+/// A file as the database takes it: held, so that nobody else opens it.
+pub fn file_backend(file: File, path: &Path) -> Result<FileBackend, OpenError> {
     FileBackend::new(file).map_err(|error| OpenError::from_database(path, error))
 }
 
 fn open_private(path: &Path) -> std::io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        options.mode(0o600);
-    }
-    options.open(path)
-}
-
-/// A name can be lost in a power cut, with all that was synced into its file, until its directory is synced.
-fn sync_name(path: &Path) -> std::io::Result<()> {
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
+    private(OpenOptions::new().read(true).write(true).create(true).truncate(false)).open(path)
 }
 
 /// Opens the database on a backend, and checks or writes its schema. `path` is for errors.

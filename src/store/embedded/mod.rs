@@ -28,9 +28,11 @@ mod row;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod whole;
 mod writer;
 
 pub use file::OpenError;
+pub use whole::EmbeddedIntake;
 
 use async_trait::async_trait;
 use redb::{Database, StorageBackend};

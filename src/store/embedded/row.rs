@@ -131,7 +131,8 @@ fn put(tables: &mut Tables<'_>, key: &Key, version: CommitId, record: &Record) -
     Ok(())
 }
 
-fn include(tables: &mut Tables<'_>, index: &Index, member: &str, score: u64) -> Result<(), StorageError> {
+/// Makes a member, or moves it to another score.
+pub fn include(tables: &mut Tables<'_>, index: &Index, member: &str, score: u64) -> Result<(), StorageError> {
     exclude(tables, index, member)?;
     let index = index.to_string();
     tables.scores.insert((index.as_str(), member), score)?;

@@ -24,8 +24,8 @@ pub const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 pub const RECORDS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("records");
 pub const MEMBERS: TableDefinition<'_, (&str, u64, &str), ()> = TableDefinition::new("members");
 const SCORES: TableDefinition<'_, (&str, &str), u64> = TableDefinition::new("scores");
-const LEASES: TableDefinition<'_, &str, u64> = TableDefinition::new("leases");
-const SEQUENCES: TableDefinition<'_, &str, u64> = TableDefinition::new("sequences");
+pub const LEASES: TableDefinition<'_, &str, u64> = TableDefinition::new("leases");
+pub const SEQUENCES: TableDefinition<'_, &str, u64> = TableDefinition::new("sequences");
 const APPLIED: TableDefinition<'_, u128, u64> = TableDefinition::new("applied");
 const APPLIED_ORDER: TableDefinition<'_, u64, u128> = TableDefinition::new("applied_order");
 

@@ -2,7 +2,7 @@
 
 use super::durability::{Judgement, ServerSettings, judge};
 use super::link::Connections;
-use super::names::{Names, SCHEMA};
+use super::names::{IMPORTING, Names, SCHEMA};
 use super::scripts::{Script, Scripts};
 use super::settings::{Durability, Settings};
 use redis::aio::ConnectionLike;
@@ -44,14 +44,20 @@ pub async fn connect(
     let limit = Duration::from_millis(settings.connect_ms);
     let late = |_| ConnectError::Failed(format!("no connection within {} ms", limit.as_millis()));
     timeout(limit, async {
-        let connections = open(settings, password).await?;
-        judge_servers(&connections, settings).await?;
+        let connections = judged(settings, password).await?;
         check_schema(&connections, names).await?;
         let scripts = load_scripts(&connections).await?;
         Ok((connections, scripts))
     })
     .await
     .map_err(late)?
+}
+
+/// Connects to servers that keep what they are told.
+pub async fn judged(settings: &Settings, password: Option<&Secret>) -> Result<Connections, ConnectError> {
+    let connections = open(settings, password).await?;
+    judge_servers(&connections, settings).await?;
+    Ok(connections)
 }
 
 async fn open(settings: &Settings, password: Option<&Secret>) -> Result<Connections, ConnectError> {
@@ -121,7 +127,10 @@ fn certificates(settings: &Settings) -> Result<Option<TlsCertificates>, ConnectE
 }
 
 /// A command to every primary; answers by address.
-async fn ask_primaries(connections: &Connections, cmd: &Cmd) -> Result<HashMap<String, Value>, RedisError> {
+pub async fn ask_primaries(
+    connections: &Connections,
+    cmd: &Cmd,
+) -> Result<HashMap<String, Value>, RedisError> {
     match connections {
         Connections::Single(all) => {
             let value = all[0].clone().req_packed_command(cmd).await?;
@@ -222,11 +231,18 @@ async fn check_schema(connections: &Connections, names: &Names) -> Result<(), Co
         Connections::Cluster(cluster) => cluster.clone().req_packed_command(cmd).await?.extract_error(),
     };
     run(&set).await?;
-    let found: Option<u64> = from_redis_value(run(&get).await?).map_err(RedisError::from)?;
-    if found == Some(SCHEMA) {
+    let found: Option<String> = from_redis_value(run(&get).await?).map_err(RedisError::from)?;
+    if found.as_ref().is_some_and(|found| *found == SCHEMA.to_string()) {
         return Ok(());
     }
-    let found = found.map_or_else(|| "none".to_owned(), |schema| schema.to_string());
+    if found.as_ref().is_some_and(|found| found.starts_with(IMPORTING)) {
+        return Err(ConnectError::Refused(format!(
+            "the keys under {:?} are part of an import that is running, or was cut off: `switchyard store import FILE` \
+             does it again, and first empties what was brought",
+            names.prefix()
+        )));
+    }
+    let found = found.unwrap_or_else(|| "none".to_owned());
     Err(ConnectError::Refused(format!(
         "the keys under {key:?} have schema {found}; this release reads schema {SCHEMA}"
     )))

@@ -17,11 +17,14 @@
 //!
 //! It must never answer *denied* for what it can't tell, and never serve on a server that may forget.
 
+mod bulk;
 mod cache;
+mod census;
 mod connect;
 mod counts;
 mod durability;
 mod hints;
+mod intake;
 mod link;
 mod names;
 mod outbox;
@@ -29,9 +32,11 @@ mod read;
 mod row;
 mod scripts;
 mod settings;
+mod whole;
 
 pub use counts::SharedCounts;
 pub use hints::RedisHints;
+pub use intake::RedisIntake;
 pub use settings::{Durability, Settings};
 
 #[cfg(test)]

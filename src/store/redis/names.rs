@@ -13,7 +13,7 @@
 //! | `sy:outboxes` | sorted set | outboxes that may hold an event, by when (cluster) |
 //! | `sy:instances` | hash | heartbeats |
 //! | `sy:n:{name}` | number, expires | a count over a window of time |
-//! | `sy:schema` | number | of this layout |
+//! | `sy:schema` | number | of this layout; `importing` and an id while a whole state comes in |
 //!
 //! `sy` is `store.redis.prefix`.
 
@@ -22,6 +22,21 @@ use switchyard_actors::domain::record::{Index, Key, Tag};
 
 /// Of the layout above.
 pub const SCHEMA: u64 = 1;
+
+/// What the schema's key begins with while a whole state is brought in.
+pub const IMPORTING: &str = "importing";
+
+/// What a key is the name of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Named {
+    Record(Key),
+    Index(Index),
+    Lease(Tag),
+    Sequence(PartnerId),
+    Outbox(Tag),
+    /// What belongs to running processes, or follows from the rest.
+    Passing,
+}
 
 /// Where hints are published.
 const HINTS: &str = "hints";
@@ -37,8 +52,58 @@ impl Names {
         Self { prefix: prefix.to_owned() }
     }
 
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
     fn tagged(&self, kind: char, tag: &Tag, rest: &str) -> String {
         format!("{}:{kind}:{{{tag}}}{rest}", self.prefix)
+    }
+
+    /// The pattern of every name.
+    pub fn all(&self) -> String {
+        // The prefix holds no character that means something in a pattern.
+        format!("{}:*", self.prefix)
+    }
+
+    /// What a key is the name of; `None` when it is none of ours.
+    pub fn read(&self, name: &str) -> Option<Named> {
+        let rest = name.strip_prefix(&self.prefix)?.strip_prefix(':')?;
+        if matches!(rest, "work" | "due" | "outboxes" | "instances" | "schema") {
+            return Some(Named::Passing);
+        }
+        let (kind, tagged) = rest.split_once(":{")?;
+        let whole_tag = || tagged.strip_suffix('}')?.parse().ok();
+        // A partner's own id may hold a brace; whatever else a tag is made of doesn't.
+        let (written, named) = match kind {
+            "r" if tagged.starts_with("checkout/") => {
+                let key = tagged.strip_suffix('}')?.parse().ok()?;
+                (self.record(&key), Named::Record(key))
+            }
+            "r" => {
+                let key = tagged.replacen('}', "", 1).parse().ok()?;
+                (self.record(&key), Named::Record(key))
+            }
+            "i" => {
+                let index = tagged.split_once('}')?.1.parse().ok()?;
+                (self.index(&index), Named::Index(index))
+            }
+            "l" => {
+                let tag = whole_tag()?;
+                (self.lease(&tag), Named::Lease(tag))
+            }
+            "o" => {
+                let tag = whole_tag()?;
+                (self.outbox(&tag), Named::Outbox(tag))
+            }
+            "s" => {
+                let Tag::Partner(partner) = whole_tag()? else { return None };
+                (self.sequence(partner), Named::Sequence(partner))
+            }
+            "c" | "n" => return Some(Named::Passing),
+            _ => return None,
+        };
+        (written == name).then_some(named)
     }
 
     pub fn record(&self, key: &Key) -> String {
@@ -136,5 +201,43 @@ mod tests {
         assert_ne!(one, other);
         assert!(one.starts_with("sy:r:{checkout/"), "{one}");
         assert_ne!(names.record(&key("}")), names.record(&key("}}")));
+    }
+
+    #[test]
+    fn what_is_named_is_read_back() {
+        let names = Names::new("sy");
+        let (id, switch) = (Uuid::from_u128(7), SwitchId::parse("s1").expect("a name"));
+        let external = |text| ExternalSubscriptionId::parse(text).expect("accepted");
+        let checkout = |text| CheckoutKey { partner: PartnerId(id), external: external(text) };
+        let port = PortRef { switch: switch.clone(), port: PortName::parse("Gi1/0/7").expect("a name") };
+        let of_checkouts = ["a", "}", "a}b", "{a}/b}", ":{"].map(|text| Key::Checkout(checkout(text)));
+        for key in [Key::Port(port.clone()), Key::InventoryPort(port), Key::Directory(id)]
+            .into_iter()
+            .chain(of_checkouts)
+        {
+            let tag = key.tag();
+            assert_eq!(names.read(&names.lease(&tag)), Some(Named::Lease(tag.clone())));
+            assert_eq!(names.read(&names.outbox(&tag)), Some(Named::Outbox(tag)));
+            assert_eq!(names.read(&names.record(&key)), Some(Named::Record(key)));
+        }
+        for index in [Index::Work(switch), Index::Dead(PartnerId(id)), Index::Switches] {
+            assert_eq!(names.read(&names.index(&index)), Some(Named::Index(index)));
+        }
+        assert_eq!(names.read(&names.sequence(PartnerId(id))), Some(Named::Sequence(PartnerId(id))));
+        let passing =
+            [names.schema(), names.instances(), names.with_work(), names.with_due(), names.outboxes()];
+        let passing =
+            passing.into_iter().chain([names.count("x"), names.applied(&Tag::Inventory, CommitId(id))]);
+        passing.for_each(|name| assert_eq!(names.read(&name), Some(Named::Passing), "{name}"));
+        for name in [
+            "other:schema",
+            "sy:else",
+            "sy:r:{x}",
+            "sy:x:{inventory}",
+            "sy:i:{inventory}work/s1",
+            "sy:s:{inventory}",
+        ] {
+            assert_eq!(names.read(name), None, "{name}");
+        }
     }
 }

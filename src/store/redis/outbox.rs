@@ -113,10 +113,23 @@ impl Outboxes {
     }
 }
 
-/// Relays what was announced a while ago. Answers whether the store is still there.
-async fn sweep(shared: &Weak<Shared>, age: Duration) -> bool {
-    let Some(shared) = shared.upgrade() else { return false };
-    let before = now_ms().saturating_sub(u64::try_from(age.as_millis()).unwrap_or(u64::MAX));
+/// Relays everything that is announced.
+pub async fn relay_all(shared: &Shared) -> Result<(), StoreUnavailable> {
+    loop {
+        let announced = announced_before(shared, u64::MAX).await?;
+        if announced.is_empty() {
+            return Ok(());
+        }
+        for member in announced {
+            let unread = || StoreUnavailable(format!("an announcement of an outbox can't be read: {member}"));
+            let tag = tag_of(&member).ok_or_else(unread)?;
+            relay(shared, &tag, &Announcement(member)).await?;
+        }
+    }
+}
+
+/// The first announcements of before that time.
+async fn announced_before(shared: &Shared, before: u64) -> Result<Vec<String>, StoreUnavailable> {
     let old = redis::cmd("ZRANGEBYSCORE")
         .arg(shared.names.outboxes())
         .arg("-inf")
@@ -125,10 +138,19 @@ async fn sweep(shared: &Weak<Shared>, age: Duration) -> bool {
         .arg(0)
         .arg(SWEEP_LIMIT)
         .to_owned();
-    let Ok(answer) = shared.link.run(&old).await else { return true };
-    for member in parsed::<Vec<String>>(answer).unwrap_or_default() {
-        let tag = member.split_once(' ').and_then(|(_, tag)| serde_json::from_str(tag).ok());
-        let Some(tag) = tag else {
+    parsed(shared.link.run(&old).await.map_err(unavailable)?)
+}
+
+fn tag_of(announcement: &str) -> Option<Tag> {
+    announcement.split_once(' ').and_then(|(_, tag)| serde_json::from_str(tag).ok())
+}
+
+/// Relays what was announced a while ago. Answers whether the store is still there.
+async fn sweep(shared: &Weak<Shared>, age: Duration) -> bool {
+    let Some(shared) = shared.upgrade() else { return false };
+    let before = now_ms().saturating_sub(u64::try_from(age.as_millis()).unwrap_or(u64::MAX));
+    for member in announced_before(&shared, before).await.unwrap_or_default() {
+        let Some(tag) = tag_of(&member) else {
             tracing::error!(member, "an announcement of an outbox that can't be read is left alone");
             continue;
         };

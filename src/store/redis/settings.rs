@@ -62,6 +62,8 @@ pub struct Settings {
     pub start_wait_ms: u64,
     /// How often a cluster's outboxes are looked through for events that were left behind.
     pub outbox_sweep_ms: u64,
+    /// How long an export or an import looks whether instances are at work: longer than they are silent.
+    pub census_watch_ms: u64,
 }
 
 impl Default for Settings {
@@ -88,6 +90,7 @@ impl Default for Settings {
             inventory_cache_ms: 1_000,
             start_wait_ms: 30_000,
             outbox_sweep_ms: 1_000,
+            census_watch_ms: 5_000,
         }
     }
 }
@@ -114,6 +117,7 @@ impl Settings {
             ("ping_ms", self.ping_ms),
             ("applied_ms", self.applied_ms),
             ("outbox_sweep_ms", self.outbox_sweep_ms),
+            ("census_watch_ms", self.census_watch_ms),
         ];
         match at_least_one.iter().find(|(_, value)| *value == 0) {
             Some((key, _)) => Err(format!("store.redis.{key} is 0: 1 or more is accepted")),

@@ -3,6 +3,7 @@
 mod away;
 mod contract;
 mod login;
+mod moving;
 mod outbox;
 mod repeats;
 mod serving;
