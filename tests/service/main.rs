@@ -4,6 +4,8 @@ mod bad_input;
 mod checkout;
 mod harness;
 #[cfg(feature = "fail-points")]
+mod instances;
+#[cfg(feature = "fail-points")]
 mod judged;
 mod kill;
 mod load;
