@@ -22,7 +22,7 @@ use switchyard_actors::domain::record::{Key, PortPlan, PortRecord, Record};
 use switchyard_actors::domain::text::Secret;
 use switchyard_actors::ports::driver::{Intent, SwitchDriver};
 use switchyard_actors::ports::guard::SessionGuard;
-use switchyard_actors::ports::store::{Commit, Durability, Store, Write};
+use switchyard_actors::ports::store::{Commit, Durability, Order, Store, Write};
 use switchyard_actors::ports::webhook::{OutgoingWebhook, SendOutcome, WebhookSender};
 use uuid::Uuid;
 
@@ -106,6 +106,7 @@ async fn one_commit(folder: &Path) -> f64 {
             writes: vec![Write::Put(key, Record::Port(PortRecord::new(at)))],
             events: Vec::new(),
             durability: Durability::Durable,
+            order: Order::InTurn,
         };
         let began = Instant::now();
         store.commit(vec![commit]).await.expect("applied");

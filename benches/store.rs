@@ -12,7 +12,7 @@ use std::path::Path;
 use switchyard::store::embedded::{EmbeddedStore, Settings};
 use switchyard_actors::domain::ids::{CommitId, PortName, PortRef, SwitchId};
 use switchyard_actors::domain::record::{Key, PortRecord, Record};
-use switchyard_actors::ports::store::{Commit, Durability, Expectation, Store, Write};
+use switchyard_actors::ports::store::{Commit, Durability, Expectation, Order, Store, Write};
 use uuid::Uuid;
 
 const TABLE: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("records");
@@ -36,6 +36,7 @@ fn commit(number: usize, version: Option<CommitId>) -> Commit {
         writes: vec![Write::Put(key, Record::Port(PortRecord::new(at)))],
         events: Vec::new(),
         durability: Durability::Durable,
+        order: Order::InTurn,
     }
 }
 

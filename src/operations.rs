@@ -10,7 +10,7 @@ use std::sync::Arc;
 use switchyard_actors::domain::delivery::DeliveryState;
 use switchyard_actors::domain::ids::{CommitId, EventId, PartnerId, SwitchId};
 use switchyard_actors::domain::record::{Index, Key, Record, SwitchStatus, Tag};
-use switchyard_actors::ports::store::{Commit, Durability, Store, Write};
+use switchyard_actors::ports::store::{Commit, Durability, Order, Store, Write};
 use switchyard_actors::ports::{Clock, Entropy};
 use tokio::sync::oneshot;
 
@@ -123,6 +123,7 @@ pub async fn release_offline(store: &dyn Store, name: &str) -> anyhow::Result<Ve
         writes: vec![Write::Put(key, Record::SwitchStatus(status))],
         events: Vec::new(),
         durability: Durability::Durable,
+        order: Order::InTurn,
     };
     store.commit(vec![commit]).await?;
     Ok(vec![format!("{id} is released; its queue goes on when the service runs")])

@@ -7,7 +7,7 @@
 use crate::config::{Config, Engine};
 use crate::control::{Actions, Answer, ControlSocket, Question};
 use crate::http::{self, LocalRateLimiter, RateLimiter, SharedCount, SharedRateLimiter};
-use crate::inventory::{ApplyError, Faults, ProcessSecrets, SecretSource as _};
+use crate::inventory::{Applied, ApplyError, Faults, ProcessSecrets, SecretSource as _};
 use crate::machine::{SystemClock, SystemEntropy};
 use crate::operations::{self, apply_inventory, describe};
 use crate::ssh::{Driver, Platforms};
@@ -23,7 +23,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use switchyard_actors::domain::ids::{JobId, SwitchId};
 use switchyard_actors::domain::inventory::SecretRef;
 use switchyard_actors::domain::record::{Key, Record};
@@ -65,7 +65,9 @@ impl Application {
         let platforms = Platforms::load(config.ssh.platforms.as_deref())?;
         if let Some(path) = inventory {
             let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
-            let applied = apply_inventory(&*store, &platforms, &path.display().to_string(), &text).await?;
+            let patience = Duration::from_millis(config.store.redis.start_wait_ms);
+            let file = path.display().to_string();
+            let applied = apply_patiently(&*store, &platforms, &file, &text, patience).await?;
             for line in describe(&applied) {
                 tracing::info!(line, "inventory");
             }
@@ -143,6 +145,36 @@ impl Application {
         tracing::info!("stopped");
     }
 }
+
+/// A shared store may be away just now, or be changed by another instance that starts: the file is applied again until
+/// it is, which is safe, or the patience ends.
+async fn apply_patiently(
+    store: &dyn Store,
+    platforms: &Platforms,
+    file: &str,
+    text: &str,
+    patience: Duration,
+) -> anyhow::Result<Applied> {
+    let until = Instant::now() + patience;
+    loop {
+        let error = match apply_inventory(store, platforms, file, text).await {
+            Ok(applied) => return Ok(applied),
+            Err(error) => error,
+        };
+        let is_passing = matches!(
+            error.downcast_ref(),
+            Some(ApplyError::Store(_) | ApplyError::Unknown(_) | ApplyError::Contended(_))
+        );
+        if !store.is_shared() || !is_passing || Instant::now() >= until {
+            return Err(error);
+        }
+        tracing::warn!(%error, "the inventory is applied again");
+        tokio::time::sleep(APPLY_AGAIN).await;
+    }
+}
+
+/// Between two tries to apply the inventory at the start.
+const APPLY_AGAIN: Duration = Duration::from_millis(500);
 
 /// Opens the store that the configuration names.
 ///

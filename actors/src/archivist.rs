@@ -42,7 +42,7 @@ impl Archivist {
             match buried {
                 Ok(0) => {}
                 Ok(buried) => tracing::info!(buried, "ended subscriptions are tombstones now"),
-                Err(error) => tracing::warn!(%error, "the sweep for what has ended is asked again"),
+                Err(error) => tracing::debug!(%error, "the sweep for what has ended is asked again"),
             }
         }));
     }

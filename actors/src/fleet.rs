@@ -155,7 +155,7 @@ impl Fleet {
                 let ours = switches.iter().filter(|id| Share::index_for(id, share.of) == share.index);
                 ours.for_each(|id| fleet.wake(id, context));
             }
-            Err(error) => tracing::warn!(%error, "the sweep for work is asked again"),
+            Err(error) => tracing::debug!(%error, "the sweep for work is asked again"),
         }));
     }
 }

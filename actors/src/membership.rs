@@ -154,7 +154,7 @@ impl Membership {
         match answer {
             Ok(heartbeats) => self.observe(me, asked, &heartbeats, context),
             Err(error) if !self.away => {
-                tracing::warn!(%error, "no sign of life could be given; tried again until it can");
+                tracing::debug!(%error, "no sign of life could be given; tried again until it can");
                 self.away = true;
             }
             Err(_) => {}

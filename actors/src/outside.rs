@@ -6,7 +6,7 @@ use crate::membership::{Holdings, Members};
 use crate::ports::driver::SwitchDriver;
 use crate::ports::guard::SessionGuard;
 use crate::ports::hints::Hints;
-use crate::ports::store::{Commit, CommitError, Durability, Expectation, Store, Stored, Write};
+use crate::ports::store::{Commit, CommitError, Durability, Expectation, Order, Store, Stored, Write};
 use crate::ports::{Clock, Entropy};
 use crate::settings::GraphSettings;
 use std::collections::HashMap;
@@ -98,6 +98,7 @@ impl Outside {
             writes: Vec::new(),
             events: Vec::new(),
             durability: Durability::Durable,
+            order: Order::InTurn,
         }
     }
 
@@ -111,7 +112,7 @@ impl Outside {
         loop {
             match self.store.commit(row.clone()).await {
                 Err(CommitError::Unknown(why)) => {
-                    tracing::warn!(why, wait_ms = wait.as_millis(), "a commit is asked for again");
+                    tracing::debug!(why, wait_ms = wait.as_millis(), "a commit is asked for again");
                     tokio::time::sleep(wait).await;
                     wait = (wait * 2).min(Duration::from_secs(5));
                 }

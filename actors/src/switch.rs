@@ -239,11 +239,11 @@ impl SwitchSupervisor {
                 }
             }
             News::StoreAway(error) => {
-                tracing::warn!(switch = %self.id, %error, "the store is asked again later");
+                tracing::debug!(switch = %self.id, %error, "the store is asked again later");
                 self.set_alarm(STORE_AGAIN, context);
             }
             News::Fenced => {
-                tracing::warn!(switch = %self.id, "a later supervisor owns this switch; this one ends");
+                tracing::info!(switch = %self.id, "a later supervisor owns this switch; this one ends");
                 if let Some(duty) = self.duty.take() {
                     duty.holding.lost();
                 }

@@ -95,7 +95,7 @@ impl WebhookActor {
                     actor.send_due(partner, lease, &members, context);
                 }
                 Ok(None) => {}
-                Err(error) => tracing::warn!(%partner, %error, "the sweep asks for due events again"),
+                Err(error) => tracing::debug!(%partner, %error, "the sweep asks for due events again"),
             }
             if again || !actor.may_open(partner) {
                 actor.look(partner, context);
@@ -178,7 +178,7 @@ impl WebhookActor {
             let Some(holding) = holding else { return };
             match outside.give_back(&Tag::Partner(partner), &holding).await {
                 Ok(()) => outside.hints.publish(Hint::Partner(partner)),
-                Err(error) => tracing::warn!(%partner, %error, "a lane's lease is given back later"),
+                Err(error) => tracing::debug!(%partner, %error, "a lane's lease is given back later"),
             }
         };
         context.spawn(closed.into_actor(self).map(move |(), actor, context| {
@@ -214,7 +214,7 @@ impl WebhookActor {
                 let ours = partners.into_iter().filter(|partner| actor.may_open(*partner));
                 ours.collect::<Vec<_>>().into_iter().for_each(|partner| actor.look(partner, context));
             }
-            Err(error) => tracing::warn!(%error, "the sweep for events is asked again"),
+            Err(error) => tracing::debug!(%error, "the sweep for events is asked again"),
         }));
     }
 }

@@ -17,7 +17,7 @@ use switchyard_actors::domain::inventory::ApiKeyHash;
 use switchyard_actors::domain::record::{Key, Record, Tag};
 use switchyard_actors::ports::Entropy;
 use switchyard_actors::ports::store::{
-    Commit, CommitError, Denial, Durability, Expectation, Store, StoreUnavailable, Write,
+    Commit, CommitError, Denial, Durability, Expectation, Order, Store, StoreUnavailable, Write,
 };
 
 /// The limits of applying an inventory.
@@ -234,6 +234,7 @@ impl<'a> Draft<'a> {
             writes: Vec::new(),
             events: Vec::new(),
             durability: Durability::Durable,
+            order: Order::InTurn,
         };
         let mut expected = HashSet::new();
         let mut taken = 0;

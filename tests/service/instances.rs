@@ -66,6 +66,15 @@ impl<'a> Instances<'a> {
         Client::new(self.addresses[self.turn.get() % self.addresses.len()])
     }
 
+    /// The last lines of each, for an error.
+    fn log_ends(&self) -> String {
+        let end = |log: String| {
+            let lines: Vec<_> = log.lines().rev().take(40).map(str::to_owned).collect();
+            lines.into_iter().rev().collect::<Vec<_>>().join("\n")
+        };
+        self.logs().into_iter().map(end).collect::<Vec<_>>().join("\n--\n")
+    }
+
     fn logs(&self) -> Vec<String> {
         self.running.borrow().iter().map(Process::log_text).collect()
     }
@@ -169,7 +178,7 @@ async fn until_ready(instances: &Instances<'_>, ready: bool) {
     for address in &instances.addresses {
         let client = Client::new(*address);
         while client.get("/readyz", &[]).await.is_none_or(|answer| (answer.status == 200) != ready) {
-            assert!(Instant::now() < deadline, "{address} is not ready = {ready}");
+            assert!(Instant::now() < deadline, "{address} is not ready = {ready}: {}", instances.log_ends());
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }

@@ -35,7 +35,7 @@ use crate::domain::subscription::{Hold, SubscriptionState};
 use crate::domain::time::UnixMillis;
 use crate::fail_points::{FailPoint, reach};
 use crate::outside::{Outside, Wakes, put, unchanged};
-use crate::ports::store::{Commit, CommitError, Expectation, StoreUnavailable, Stored, Write};
+use crate::ports::store::{Commit, CommitError, Expectation, Order, StoreUnavailable, Stored, Write};
 use crate::provisioning::{Accepted, CheckoutDenied, Refused, Unavailable};
 use std::sync::Arc;
 
@@ -86,7 +86,11 @@ pub async fn accept(
             }
             None => {}
         }
-        let (plan, place) = rules(&request, &facts, outside.clock.now()).map_err(Refused::Denied)?;
+        let (plan, place) = match rules(&request, &facts, outside.clock.now()) {
+            // The key and the port may have been read on both sides of an acceptance: then it is this very key's port.
+            Err(CheckoutDenied::LocationTaken) if is_claimed(&outside, &request).await? => continue,
+            ruled => ruled.map_err(Refused::Denied)?,
+        };
         let receipt = fresh_receipt(&outside, &request.mode);
         let claim =
             CheckoutRecord::pending(&request, ClaimId(outside.entropy.uuid()), receipt, outside.clock.now());
@@ -105,6 +109,11 @@ pub async fn accept(
         made = Some(receipt);
     }
     Err(Unavailable("a checkout kept losing races".into()).into())
+}
+
+async fn is_claimed(outside: &Outside, request: &CheckoutRequest) -> Result<bool, Unavailable> {
+    let read = outside.store.read(&[Key::Checkout(request.key.clone())]).await;
+    Ok(read.map_err(|error| Unavailable(error.to_string()))?.pop().flatten().is_some())
 }
 
 /// The answer for a key that is decided.
@@ -136,31 +145,32 @@ async fn look_up(
         DeliveryMode::Direct { location } => Key::Location(location.clone()),
         DeliveryMode::HomeDrop { unit } => Key::Unit(*unit),
     };
-    let read = outside.store.read(&[key, Key::Plan(plan), place_key]).await?;
-    let mut read = read.into_iter();
-    let known = match read.next().flatten() {
-        Some(stored) => match stored.record.clone() {
-            Record::Checkout(record) => Some(Known::Record(record, stored)),
-            Record::Tombstone(tombstone) => Some(Known::Tombstone(tombstone)),
-            other => unreachable!("a checkout key holds {other:?}"),
-        },
-        None => None,
-    };
+    // The inventory first: an engine may have it at hand, and then it leads to the port in the same round as the key.
+    let mut read = outside.store.read(&[Key::Plan(plan), place_key]).await?.into_iter();
     let plan = read.next().flatten().and_then(|stored| match stored.record {
         Record::Plan(plan) => Some(plan),
         _ => None,
     });
-    let place = match read.next().flatten().map(|stored| stored.record) {
-        Some(Record::Location(location)) => Some(look_at_port(outside, location).await?),
+    let place = read.next().flatten().map(|stored| stored.record);
+    let mut keys = vec![key];
+    if let Some(Record::Location(location)) = &place {
+        keys.push(Key::Port(location.port.clone()));
+    }
+    let mut read = outside.store.read(&keys).await?.into_iter();
+    let known = read.next().flatten().map(|stored| match stored.record.clone() {
+        Record::Checkout(record) => Known::Record(record, stored),
+        Record::Tombstone(tombstone) => Known::Tombstone(tombstone),
+        other => unreachable!("a checkout key holds {other:?}"),
+    });
+    let place = match place {
+        Some(Record::Location(location)) => {
+            let (port, read) = port_of(&location.port, read.next().flatten());
+            Some(Place::Port { location, port, read })
+        }
         Some(Record::Unit(unit)) => Some(Place::Unit(unit)),
         _ => None,
     };
     Ok(Facts { known, plan, place })
-}
-
-async fn look_at_port(outside: &Outside, location: Location) -> Result<Place, StoreUnavailable> {
-    let (port, read) = read_port(outside, &location.port).await?;
-    Ok(Place::Port { location, port, read })
 }
 
 /// A port's record, or that of a port that nothing is known of yet.
@@ -168,12 +178,15 @@ pub async fn read_port(
     outside: &Outside,
     at: &PortRef,
 ) -> Result<(PortRecord, Option<Stored>), StoreUnavailable> {
-    let read = outside.store.read(&[Key::Port(at.clone())]).await?.pop().flatten();
+    Ok(port_of(at, outside.store.read(&[Key::Port(at.clone())]).await?.pop().flatten()))
+}
+
+fn port_of(at: &PortRef, read: Option<Stored>) -> (PortRecord, Option<Stored>) {
     let port = match &read {
         Some(Stored { record: Record::Port(port), .. }) => port.clone(),
         _ => PortRecord::new(at.clone()),
     };
-    Ok((port, read))
+    (port, read)
 }
 
 /// Rows 8 to 11 of the contract's table, in their order.
@@ -224,7 +237,11 @@ fn row_of_acceptance(
     commit.writes.push(put(key, Record::Checkout(claim.clone())));
     let (home, claimed) = (home_of(place), commit.id);
     let mut row = vec![commit];
-    row.extend(ids_of(claim).map(|id| directory_entry(outside, id, &home, None)));
+    // Nobody knows these ids yet, and whoever finishes the claim writes the entries again.
+    row.extend(
+        ids_of(claim)
+            .map(|id| Commit { order: Order::BesideNext, ..directory_entry(outside, id, &home, None) }),
+    );
     row.push(propose(outside, claim, plan, place, home));
     row.push(confirm(outside, claim, place, claimed));
     row

@@ -138,7 +138,7 @@ impl Outside {
         if let Claimed::Held { by } = claimed
             && roll.over.contains(&by)
         {
-            tracing::warn!(%tag, from = %by, "taking over from an instance that is gone");
+            tracing::debug!(%tag, from = %by, "taking over from an instance that is gone");
             claimed = self.store.claim_lease(tag, roll.me, Some(by)).await?;
         }
         match claimed {

@@ -75,6 +75,16 @@ pub enum Durability {
     Lazy,
 }
 
+/// When a commit of a row is applied, on an engine that goes tag by tag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// After all before it.
+    InTurn,
+    /// After all before it, and maybe at the same time as the one after it: that one may be applied when this one is
+    /// denied. For what nobody looks for before the row is done, and a repeat of the row makes good.
+    BesideNext,
+}
+
 /// One atomic change under one tag.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Commit {
@@ -94,6 +104,8 @@ pub struct Commit {
     pub events: Vec<Event>,
     /// What must survive.
     pub durability: Durability,
+    /// When it is applied, in a row.
+    pub order: Order,
 }
 
 /// Why a commit was denied. Nothing of it was done.
@@ -161,7 +173,7 @@ pub trait Store: Send + Sync + 'static {
     async fn read(&self, keys: &[Key]) -> Result<Vec<Option<Stored>>, StoreUnavailable>;
 
     /// Applies the commits of a row in their order: all or none where the engine spans tags, else one after another
-    /// until one is denied. So a row of claim, propose and confirm is one transaction on one engine and three safe
+    /// until one is denied, as far as their [`Order`] says so. So a row of claim, propose and confirm is one transaction on one engine and three safe
     /// steps on another. Returns once the last durable one would survive.
     ///
     /// # Errors

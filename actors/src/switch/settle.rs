@@ -108,7 +108,7 @@ async fn sure_read(outside: &Outside, keys: &[Key]) -> Vec<Option<Stored>> {
         match outside.store.read(keys).await {
             Ok(read) => return read,
             Err(error) => {
-                tracing::warn!(%error, wait_ms = wait.as_millis(), "a read is asked for again");
+                tracing::debug!(%error, wait_ms = wait.as_millis(), "a read is asked for again");
                 tokio::time::sleep(wait).await;
                 wait = (wait * 2).min(Duration::from_secs(5));
             }

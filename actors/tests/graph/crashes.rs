@@ -191,7 +191,7 @@ async fn meets_a_slow_one<T: 'static>(
         tokio::time::sleep(after).await;
         late.await
     };
-    futures_util::join!(slow, late)
+    tokio::join!(slow, late)
 }
 
 fn moments() -> impl Iterator<Item = (Duration, Duration)> {

@@ -5,13 +5,22 @@ use switchyard_actors::archivist::entry_among_the_ended;
 use switchyard_actors::domain::ids::{CommitId, SubscriptionId};
 use switchyard_actors::domain::subscription::SubscriptionState;
 use switchyard_actors::ports::Clock as _;
-use switchyard_actors::ports::store::{Commit, Durability, Store as _, Write};
+use switchyard_actors::ports::store::{Commit, Durability, Order, Store as _, Write};
 
 impl World {
     async fn commit(&self, tag: Tag, writes: Vec<Write>) {
         let id = CommitId(Uuid::new_v4());
         let (lease, expect, events) = (None, Vec::new(), Vec::new());
-        let commit = Commit { id, tag, lease, expect, writes, events, durability: Durability::Durable };
+        let commit = Commit {
+            id,
+            tag,
+            lease,
+            expect,
+            writes,
+            events,
+            durability: Durability::Durable,
+            order: Order::InTurn,
+        };
         self.store.commit(vec![commit]).await.expect("applied");
     }
 

@@ -17,7 +17,7 @@ use switchyard_actors::domain::ids::{
 use switchyard_actors::domain::record::{Index, Key, PortRecord, Record, Tag};
 use switchyard_actors::domain::time::UnixMillis;
 use switchyard_actors::ports::store::{
-    Claimed, Commit, CommitError, Denial, Durability, Expectation, Store, Write,
+    Claimed, Commit, CommitError, Denial, Durability, Expectation, Order, Store, Write,
 };
 use uuid::Uuid;
 
@@ -101,6 +101,7 @@ impl Draft {
             writes: Vec::new(),
             events: Vec::new(),
             durability: Durability::Durable,
+            order: Order::InTurn,
         })
     }
 

@@ -44,6 +44,7 @@ mod tests;
 
 use async_trait::async_trait;
 use cache::InventoryCache;
+use futures_util::future::join_all;
 use link::{Link, NoAnswer};
 use names::Names;
 use outbox::Outboxes;
@@ -57,8 +58,8 @@ use switchyard_actors::domain::ids::{InstanceId, LeaseEpoch, PartnerId, SwitchId
 use switchyard_actors::domain::record::{Index, Key, Tag};
 use switchyard_actors::domain::text::Secret;
 use switchyard_actors::ports::store::{
-    Claimed, Commit, CommitError, Denial, Durability as Demand, Heartbeat, Member, Store, StoreUnavailable,
-    Stored, Write,
+    Claimed, Commit, CommitError, Denial, Durability as Demand, Heartbeat, Member, Order, Store,
+    StoreUnavailable, Stored, Write,
 };
 use uuid::Uuid;
 
@@ -137,9 +138,16 @@ impl Shared {
         if !self.settings.cluster {
             return self.commit_in_one_step(row, Events::Deliver, 0).await;
         }
-        for (index, commit) in row.iter().enumerate() {
-            self.commit_under_its_tag(commit, index).await?;
-            fail::fail_point!("store::committed_under_a_tag");
+        let mut index = 0;
+        while index < row.len() {
+            let beside = row[index..].iter().take_while(|commit| commit.order == Order::BesideNext).count();
+            let until = row.len().min(index + beside + 1);
+            let group = row[index..until].iter().zip(index..);
+            for applied in join_all(group.map(|(commit, at)| self.commit_under_its_tag(commit, at))).await {
+                applied?;
+                fail::fail_point!("store::committed_under_a_tag");
+            }
+            index = until;
         }
         Ok(())
     }

@@ -17,7 +17,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use switchyard_actors::domain::event::Event;
 use switchyard_actors::domain::ids::{CommitId, PartnerId};
 use switchyard_actors::domain::record::Tag;
-use switchyard_actors::ports::store::{Commit, CommitError, Durability, StoreUnavailable};
+use switchyard_actors::ports::store::{Commit, CommitError, Durability, Order, StoreUnavailable};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
@@ -71,6 +71,7 @@ async fn deliver(shared: &Shared, partner: PartnerId, events: Vec<Event>) -> Res
         writes: Vec::new(),
         events,
         durability: Durability::Durable,
+        order: Order::InTurn,
     };
     shared.commit_in_one_step(&[commit], Events::Deliver, 0).await.map_err(unavailable)
 }
