@@ -2,7 +2,7 @@
 //!
 //! Jobs come first, oldest first. Then dirty ports; then ports whose configuration was applied by a session that is
 //! gone, since the switch may have rebooted meanwhile; then the save, once for all that wait for it. A save that has
-//! waited too long comes before the next job. Jobs that grew too old fail here, also while the switch is quarantined; and
+//! waited too long comes before the next job; one that failed waits for its time, and keeps nothing else waiting. Jobs that grew too old fail here, also while the switch is quarantined; and
 //! jobs that were proposed and never accepted are dropped here, or decided (`standing.rs`).
 
 use super::settle;
@@ -47,6 +47,8 @@ pub struct Freedom {
     pub quarantined: bool,
     /// Ports that the session which is open has applied or proven: these only need the save.
     pub proven: BTreeSet<PortName>,
+    /// Until when a save that failed is not tried again.
+    pub no_save_before: Option<UnixMillis>,
 }
 
 struct Queue {
@@ -96,7 +98,8 @@ pub async fn choose(outside: &Outside, duty: &Duty, freedom: &Freedom) -> Result
         let mut look_at = queue.next_score.map(UnixMillis);
         let overdue = queue.unsaved.iter().any(|(_, since, port)| {
             let waited = now.millis_since(*since);
-            freedom.proven.contains(&port.at.port)
+            freedom.no_save_before.is_none()
+                && freedom.proven.contains(&port.at.port)
                 && waited >= outside.settings.supervision.save_longest_wait_ms
         });
         if !overdue {
@@ -109,9 +112,7 @@ pub async fn choose(outside: &Outside, duty: &Duty, freedom: &Freedom) -> Result
                 return with_port(outside, port).await;
             }
         }
-        let unsaved = queue.unsaved.into_iter().map(|(_, _, port)| port.at.port);
-        let to_save: Vec<_> = unsaved.filter(|port| freedom.proven.contains(port)).collect();
-        return Ok(if to_save.is_empty() { Choice::Wait(look_at) } else { Choice::Save(to_save) });
+        return Ok(save_or_wait(queue, freedom, look_at));
     }
 }
 
@@ -241,6 +242,17 @@ fn port_to_visit(queue: &Queue, freedom: &Freedom, now: UnixMillis) -> Option<Po
         due.into_iter().find(|port| !freedom.proven.contains(&port.at.port))
     };
     dirty.or_else(unproven).cloned()
+}
+
+/// With nothing to do on a port: the save of those that are proven, unless the last one failed only just now.
+fn save_or_wait(queue: Queue, freedom: &Freedom, look_at: Option<UnixMillis>) -> Choice {
+    let unsaved = queue.unsaved.into_iter().map(|(_, _, port)| port.at.port);
+    let to_save: Vec<_> = unsaved.filter(|port| freedom.proven.contains(port)).collect();
+    match freedom.no_save_before {
+        _ if to_save.is_empty() => Choice::Wait(look_at),
+        Some(until) => Choice::Wait(earlier(look_at, Some(until))),
+        None => Choice::Save(to_save),
+    }
 }
 
 /// A port that is brought back, or proven to stand, without a job.

@@ -330,3 +330,34 @@ fn a_repair_that_fails_waits_before_it_is_tried_again() {
         assert!(proofs <= 2 + 3 + 1, "{:?}", world.driver.calls());
     });
 }
+
+#[test]
+fn a_save_that_always_fails_is_tried_less_and_less_often_and_keeps_no_job_waiting() {
+    paused(async {
+        let world = World::start(GraphSettings::default());
+        (0..1_000).for_each(|_| world.driver.order(&switch(), ScriptedFault::Save(FailureClass::SaveFailed)));
+        world.handle.complete_checkout(request("order-1", 1)).await.expect("accepted");
+        let saves = |world: &World| world.driver.calls().iter().filter(|call| *call == "sw save").count();
+        tokio::time::sleep(Duration::from_secs(600)).await;
+        // 1 + 2 + 4 + 8 + 16 + 32 seconds, and then a minute each.
+        assert!((10..=16).contains(&saves(&world)), "{} saves", saves(&world));
+        let before = tokio::time::Instant::now();
+        world.handle.complete_checkout(request("order-2", 2)).await.expect("accepted");
+        world.until_events(4).await;
+        assert!(before.elapsed() < Duration::from_secs(3), "{:?}", before.elapsed());
+        assert_eq!(world.driver.running(&port(2)), live());
+    });
+}
+
+#[test]
+fn a_save_that_failed_is_made_good_once_the_switch_can_save_again() {
+    paused(async {
+        let world = World::start(GraphSettings::default());
+        (0..8).for_each(|_| world.driver.order(&switch(), ScriptedFault::Save(FailureClass::SaveFailed)));
+        world.handle.complete_checkout(request("order-1", 1)).await.expect("accepted");
+        world.until("saved", |world| world.driver.startup(&port(1)) == live()).await;
+        world.until("clean", |world| world.port_record(1).state == PortState::Clean).await;
+        let saves = world.driver.calls().iter().filter(|call| *call == "sw save").count();
+        assert_eq!(saves, 9);
+    });
+}
