@@ -109,7 +109,10 @@ pub async fn choose(outside: &Outside, duty: &Duty, freedom: &Freedom) -> Result
                 Begun::No { look_at: undecided } => look_at = earlier(look_at, undecided),
             }
             if let Some(port) = port_to_visit(&queue, freedom, now) {
-                return with_port(outside, port).await;
+                match with_port(outside, port.at).await? {
+                    Some(task) => return Ok(Choice::Visit(Box::new(task))),
+                    None => continue,
+                }
             }
         }
         return Ok(save_or_wait(queue, freedom, look_at));
@@ -255,28 +258,28 @@ fn save_or_wait(queue: Queue, freedom: &Freedom, look_at: Option<UnixMillis>) ->
     }
 }
 
-/// A port that is brought back, or proven to stand, without a job.
-async fn with_port(outside: &Outside, port: PortRecord) -> Result<Choice, StoreUnavailable> {
-    let read = outside.store.read(&[Key::Port(port.at.clone())]).await?.pop().flatten();
+/// A port that is brought back, or proven to stand, without a job; `None` when nothing is to be done about it any more.
+/// The record and its version are of one read: a checkout may have taken the port since the queue was read.
+async fn with_port(outside: &Outside, at: PortRef) -> Result<Option<Task>, StoreUnavailable> {
+    let read = outside.store.read(&[Key::Port(at)]).await?.pop().flatten();
+    let Some(Stored { record: Record::Port(port), version }) = read else { return Ok(None) };
     let want = match &port.state {
         PortState::Dirty { want }
         | PortState::AppliedUnsaved { want, .. }
         | PortState::Applying { before: want, .. } => want.clone(),
-        PortState::Clean => unreachable!("chosen because something must be done about it"),
+        PortState::Clean => return Ok(None),
     };
-    let item = WorkItem::Port(port.at.port.clone());
-    let port_version = read.map(|stored| stored.version);
-    Ok(Choice::Visit(Box::new(Task {
-        item,
+    Ok(Some(Task {
+        item: WorkItem::Port(port.at.port.clone()),
         job: None,
         port,
-        port_version,
+        port_version: Some(version),
         want,
         found: None,
         verified: None,
         driver_millis: 0,
         transcript: String::new(),
-    })))
+    }))
 }
 
 /// Puts the job on record as running, under our lease, if it is decided.
