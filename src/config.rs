@@ -119,11 +119,12 @@ impl Config {
     /// [`ConfigError::Refused`].
     pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
         let refused = |message: String| ConfigError::Refused { path: path.into(), message };
-        let mut whole: toml::Table = toml::from_str(DEFAULT).expect("the shipped defaults are TOML");
+        let mut whole = defaults();
         let changes: toml::Table = toml::from_str(text).map_err(|error| refused(error.to_string()))?;
-        overlay(&mut whole, changes, "").map_err(refused)?;
-        let config: Self =
-            toml::Value::Table(whole).try_into().map_err(|error| refused(error.to_string()))?;
+        overlay(&mut whole, changes.clone(), "").map_err(refused)?;
+        let config: Self = toml::Value::Table(whole)
+            .try_into()
+            .map_err(|error: toml::de::Error| refused(misfit(&changes, "").unwrap_or(error.to_string())))?;
         config.check().map_err(refused)?;
         Ok(config)
     }
@@ -162,6 +163,44 @@ impl Config {
             cluster: self.cluster.clone(),
         }
     }
+}
+
+fn defaults() -> toml::Table {
+    toml::from_str(DEFAULT).expect("the shipped defaults are TOML")
+}
+
+/// The first change that doesn't fit alone: its key, the value seen, why not, and what is accepted.
+fn misfit(changes: &toml::Table, above: &str) -> Option<String> {
+    changes.iter().find_map(|(key, change)| {
+        let path = if above.is_empty() { key.clone() } else { format!("{above}.{key}") };
+        if let toml::Value::Table(inner) = change {
+            return misfit(inner, &path);
+        }
+        let error = toml::Value::Table(with_one_change(&path, change)).try_into::<Config>().err()?;
+        let accepted = default_line(&path);
+        let why = error.message().trim_end();
+        Some(format!("{path} is {change}: {why}; accepted is a value as in config/default.toml, {accepted}"))
+    })
+}
+
+fn with_one_change(path: &str, value: &toml::Value) -> toml::Table {
+    let change = path.rsplit('.').fold(value.clone(), |inner, key| {
+        toml::Value::Table(toml::Table::from_iter([(key.to_owned(), inner)]))
+    });
+    let mut whole = defaults();
+    if let toml::Value::Table(change) = change {
+        overlay(&mut whole, change, "").expect("it was laid over the defaults before");
+    }
+    whole
+}
+
+/// A key's line in the shipped defaults, with its comment.
+fn default_line(path: &str) -> String {
+    let (table, key) = path.rsplit_once('.').unwrap_or(("", path));
+    let header = format!("[{table}]");
+    let within = DEFAULT.lines().skip_while(|line| !line.starts_with(&header));
+    let line = within.into_iter().find(|line| line.split(" = ").next() == Some(key));
+    line.unwrap_or(path).split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Puts the changes over the defaults; a key that the defaults don't have is a mistake, and is named whole.
@@ -234,7 +273,47 @@ mod tests {
              cluster.margin_ms"
         );
         assert!(fault("[cluster]\nmargin_ms = 10000").contains("cluster.margin_ms is 10000"));
-        assert!(fault("[job]\nattempts = -1").contains("my.toml: "), "{}", fault("[job]\nattempts = -1"));
         assert!(fault("[job").starts_with("my.toml: TOML parse error at line 1"), "{}", fault("[job"));
+    }
+
+    #[test]
+    fn a_value_that_its_type_refuses_is_named_with_its_key_and_what_is_accepted() {
+        let table = [
+            ("http", "listen", "\"nonsense\"", "where the partner API is"),
+            ("http", "trusted_proxies", "[\"x\"]", "as [\"10.0.0.0/8\"]"),
+            ("store", "engine", "\"postgres\"", "expected `embedded` or `redis`"),
+            ("store.redis", "durability", "\"sometimes\"", "`volatile`, `everysec`, `always`"),
+            ("log", "format", "\"xml\"", "`text` or `json`"),
+            (
+                "job",
+                "attempts",
+                "-1",
+                "expected u32; accepted is a value as in config/default.toml, attempts = 5 #",
+            ),
+            ("http.rate_limit", "max_keys", "-7", "callers counted at once"),
+        ];
+        for (section, key, value, accepted) in table {
+            // What is right beside it is not taken for the culprit.
+            let text = format!("[stop]\npatience_ms = 7\n[{section}]\n{key} = {value}\n");
+            let fault = fault(&text);
+            let begins = format!("my.toml: {section}.{key} is {value}: ");
+            assert!(fault.starts_with(&begins) && fault.contains(accepted), "{fault}");
+        }
+    }
+
+    #[test]
+    fn every_key_has_its_line_in_the_shipped_defaults() {
+        fn keys(table: &toml::Table, above: &str) -> Vec<String> {
+            let path = |key: &str| if above.is_empty() { key.to_owned() } else { format!("{above}.{key}") };
+            let of = |(key, value): (&String, &toml::Value)| match value {
+                toml::Value::Table(inner) => keys(inner, &path(key)),
+                _ => vec![path(key)],
+            };
+            table.iter().flat_map(of).collect()
+        }
+        for key in keys(&defaults(), "") {
+            let name = key.rsplit('.').next().unwrap_or_default();
+            assert!(default_line(&key).starts_with(&format!("{name} = ")), "{key}: {}", default_line(&key));
+        }
     }
 }

@@ -47,7 +47,7 @@ pub struct SupervisionSettings {
     pub idle_ms: u64,
     /// How long an applied port may wait for its save while other jobs come first.
     pub save_longest_wait_ms: u64,
-    /// How long a dirty port waits before it is tried again.
+    /// How long a dirty port waits before it is tried again, and, at most, a save that failed.
     pub repair_ms: u64,
     /// How often the store is asked for work whose wake was lost.
     pub sweep_ms: u64,
@@ -221,6 +221,14 @@ impl ClusterSettings {
             ));
         }
         Ok(())
+    }
+}
+
+impl GraphSettings {
+    /// How a save that failed is tried again: as a job is, with a wait that grows to that of a repair.
+    #[must_use]
+    pub fn save_policy(&self) -> RetryPolicy {
+        RetryPolicy { longest_back_off_millis: self.supervision.repair_ms, ..self.job.policy() }
     }
 }
 

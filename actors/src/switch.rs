@@ -18,6 +18,7 @@ mod task;
 use crate::domain::failure::DriverFailure;
 use crate::domain::ids::{PortName, SwitchId};
 use crate::domain::record::Tag;
+use crate::domain::save_pace::SavePace;
 use crate::domain::session::{Errand, SessionEffect, SessionEvent, SessionState, Visit};
 use crate::domain::time::UnixMillis;
 use crate::outside::{Outside, Wakes};
@@ -123,6 +124,7 @@ pub struct SwitchSupervisor {
     session: Session,
     task: Option<Box<Task>>,
     saving: Vec<PortName>,
+    save_pace: SavePace,
     proven: BTreeSet<PortName>,
     effects: VecDeque<SessionEffect>,
     busy: bool,
@@ -146,6 +148,7 @@ impl SwitchSupervisor {
             session: None,
             task: None,
             saving: Vec::new(),
+            save_pace: SavePace::default(),
             proven: BTreeSet::new(),
             effects: VecDeque::new(),
             busy: false,
@@ -272,6 +275,7 @@ impl SwitchSupervisor {
 
     fn happened(&mut self, event: SessionEvent) {
         let now = self.outside.clock.now();
+        self.save_pace = self.save_pace.after(&self.state, &event, now, &self.outside.settings.save_policy());
         match self.state.clone().apply(event, now, &self.outside.settings.job.policy()) {
             Ok((state, effects)) => {
                 tracing::debug!(switch = %self.id, from = self.state.name(), to = state.name(), "session");
@@ -307,7 +311,8 @@ impl SwitchSupervisor {
             SessionState::Connecting { .. } | SessionState::Applying { .. } | SessionState::Saving => return,
         };
         let quarantined = matches!(self.state, SessionState::Quarantined { .. });
-        let freedom = Freedom { may_begin, quarantined, proven: self.proven.clone() };
+        let no_save_before = self.save_pace.waits_until(self.outside.clock.now());
+        let freedom = Freedom { may_begin, quarantined, proven: self.proven.clone(), no_save_before };
         let (outside, duty, session) = (Arc::clone(&self.outside), self.duty.clone(), self.session.take());
         self.run(context, async move {
             let duty = duty.expect("only a supervisor on duty chooses");

@@ -19,6 +19,7 @@ pub mod proof;
 pub mod record;
 pub mod request;
 pub mod retention;
+pub mod save_pace;
 pub mod session;
 pub mod subscription;
 pub mod text;

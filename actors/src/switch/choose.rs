@@ -2,7 +2,7 @@
 //!
 //! Jobs come first, oldest first. Then dirty ports; then ports whose configuration was applied by a session that is
 //! gone, since the switch may have rebooted meanwhile; then the save, once for all that wait for it. A save that has
-//! waited too long comes before the next job. Jobs that grew too old fail here, also while the switch is quarantined; and
+//! waited too long comes before the next job; one that failed waits for its time, and keeps nothing else waiting. Jobs that grew too old fail here, also while the switch is quarantined; and
 //! jobs that were proposed and never accepted are dropped here, or decided (`standing.rs`).
 
 use super::settle;
@@ -47,6 +47,8 @@ pub struct Freedom {
     pub quarantined: bool,
     /// Ports that the session which is open has applied or proven: these only need the save.
     pub proven: BTreeSet<PortName>,
+    /// Until when a save that failed is not tried again.
+    pub no_save_before: Option<UnixMillis>,
 }
 
 struct Queue {
@@ -96,7 +98,8 @@ pub async fn choose(outside: &Outside, duty: &Duty, freedom: &Freedom) -> Result
         let mut look_at = queue.next_score.map(UnixMillis);
         let overdue = queue.unsaved.iter().any(|(_, since, port)| {
             let waited = now.millis_since(*since);
-            freedom.proven.contains(&port.at.port)
+            freedom.no_save_before.is_none()
+                && freedom.proven.contains(&port.at.port)
                 && waited >= outside.settings.supervision.save_longest_wait_ms
         });
         if !overdue {
@@ -106,12 +109,13 @@ pub async fn choose(outside: &Outside, duty: &Duty, freedom: &Freedom) -> Result
                 Begun::No { look_at: undecided } => look_at = earlier(look_at, undecided),
             }
             if let Some(port) = port_to_visit(&queue, freedom, now) {
-                return with_port(outside, port).await;
+                match with_port(outside, port.at).await? {
+                    Some(task) => return Ok(Choice::Visit(Box::new(task))),
+                    None => continue,
+                }
             }
         }
-        let unsaved = queue.unsaved.into_iter().map(|(_, _, port)| port.at.port);
-        let to_save: Vec<_> = unsaved.filter(|port| freedom.proven.contains(port)).collect();
-        return Ok(if to_save.is_empty() { Choice::Wait(look_at) } else { Choice::Save(to_save) });
+        return Ok(save_or_wait(queue, freedom, look_at));
     }
 }
 
@@ -243,28 +247,39 @@ fn port_to_visit(queue: &Queue, freedom: &Freedom, now: UnixMillis) -> Option<Po
     dirty.or_else(unproven).cloned()
 }
 
-/// A port that is brought back, or proven to stand, without a job.
-async fn with_port(outside: &Outside, port: PortRecord) -> Result<Choice, StoreUnavailable> {
-    let read = outside.store.read(&[Key::Port(port.at.clone())]).await?.pop().flatten();
+/// With nothing to do on a port: the save of those that are proven, unless the last one failed only just now.
+fn save_or_wait(queue: Queue, freedom: &Freedom, look_at: Option<UnixMillis>) -> Choice {
+    let unsaved = queue.unsaved.into_iter().map(|(_, _, port)| port.at.port);
+    let to_save: Vec<_> = unsaved.filter(|port| freedom.proven.contains(port)).collect();
+    match freedom.no_save_before {
+        _ if to_save.is_empty() => Choice::Wait(look_at),
+        Some(until) => Choice::Wait(earlier(look_at, Some(until))),
+        None => Choice::Save(to_save),
+    }
+}
+
+/// A port that is brought back, or proven to stand, without a job; `None` when nothing is to be done about it any more.
+/// The record and its version are of one read: a checkout may have taken the port since the queue was read.
+async fn with_port(outside: &Outside, at: PortRef) -> Result<Option<Task>, StoreUnavailable> {
+    let read = outside.store.read(&[Key::Port(at)]).await?.pop().flatten();
+    let Some(Stored { record: Record::Port(port), version }) = read else { return Ok(None) };
     let want = match &port.state {
         PortState::Dirty { want }
         | PortState::AppliedUnsaved { want, .. }
         | PortState::Applying { before: want, .. } => want.clone(),
-        PortState::Clean => unreachable!("chosen because something must be done about it"),
+        PortState::Clean => return Ok(None),
     };
-    let item = WorkItem::Port(port.at.port.clone());
-    let port_version = read.map(|stored| stored.version);
-    Ok(Choice::Visit(Box::new(Task {
-        item,
+    Ok(Some(Task {
+        item: WorkItem::Port(port.at.port.clone()),
         job: None,
         port,
-        port_version,
+        port_version: Some(version),
         want,
         found: None,
         verified: None,
         driver_millis: 0,
         transcript: String::new(),
-    })))
+    }))
 }
 
 /// Puts the job on record as running, under our lease, if it is decided.

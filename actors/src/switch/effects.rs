@@ -6,7 +6,7 @@ use super::task::Duty;
 use super::{Came, News, SwitchSupervisor, TakenUp};
 use crate::domain::ids::SwitchId;
 use crate::domain::record::{Key, Record, SwitchStatus, Tag};
-use crate::domain::session::{SessionEvent, SessionState, Visit, VisitOutcome};
+use crate::domain::session::{SessionEvent, SessionState, StepResult, Visit, VisitOutcome};
 use crate::fail_points::{FailPoint, reach};
 use crate::membership::Claim;
 use crate::outside::Outside;
@@ -104,6 +104,7 @@ impl SwitchSupervisor {
                     tracing::warn!(switch = %duty.switch.id, class = ?failure.class, %failure, ?step, "a step failed");
                     News::Happened(SessionEvent::Failed { failure, jitter })
                 }
+                Err(StepFailed::Overtaken) => News::Happened(SessionEvent::StepDone(StepResult::Overtaken)),
                 Err(StepFailed::Fenced) => News::Fenced,
             };
             Came { session, task, news }

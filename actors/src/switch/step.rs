@@ -10,7 +10,7 @@ use crate::domain::session::{Step, StepResult, WorkItem};
 use crate::fail_points::{FailPoint, reach};
 use crate::outside::{Outside, put};
 use crate::ports::driver::{Intent, SwitchSession};
-use crate::ports::store::{CommitError, Expectation};
+use crate::ports::store::{CommitError, Denial, Expectation};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -18,8 +18,10 @@ use tokio::time::Instant;
 pub enum StepFailed {
     /// The driver failed.
     Driver(DriverFailure),
-    /// Someone else owns the switch, or has changed the port's record, by now.
+    /// Someone else owns the switch by now.
     Fenced,
+    /// The port's record has changed since it was read, a checkout took the port, say: nothing of this step was sent.
+    Overtaken,
 }
 
 impl From<DriverFailure> for StepFailed {
@@ -143,7 +145,10 @@ impl Hands<'_> {
                 self.task.port_version = Some(version);
                 Ok(())
             }
-            Err(CommitError::Denied { .. } | CommitError::Unknown(_)) => Err(StepFailed::Fenced),
+            Err(CommitError::Denied { why: Denial::Stale(_), .. }) => Err(StepFailed::Overtaken),
+            Err(CommitError::Denied { why: Denial::Fenced { .. }, .. } | CommitError::Unknown(_)) => {
+                Err(StepFailed::Fenced)
+            }
         }
     }
 

@@ -330,3 +330,56 @@ fn a_repair_that_fails_waits_before_it_is_tried_again() {
         assert!(proofs <= 2 + 3 + 1, "{:?}", world.driver.calls());
     });
 }
+
+#[test]
+fn a_save_that_always_fails_is_tried_less_and_less_often_and_keeps_no_job_waiting() {
+    paused(async {
+        let world = World::start(GraphSettings::default());
+        (0..1_000).for_each(|_| world.driver.order(&switch(), ScriptedFault::Save(FailureClass::SaveFailed)));
+        world.handle.complete_checkout(request("order-1", 1)).await.expect("accepted");
+        let saves = |world: &World| world.driver.calls().iter().filter(|call| *call == "sw save").count();
+        tokio::time::sleep(Duration::from_secs(600)).await;
+        // 1 + 2 + 4 + 8 + 16 + 32 seconds, and then a minute each.
+        assert!((10..=16).contains(&saves(&world)), "{} saves", saves(&world));
+        let before = tokio::time::Instant::now();
+        world.handle.complete_checkout(request("order-2", 2)).await.expect("accepted");
+        world.until_events(4).await;
+        assert!(before.elapsed() < Duration::from_secs(3), "{:?}", before.elapsed());
+        assert_eq!(world.driver.running(&port(2)), live());
+    });
+}
+
+#[test]
+fn a_save_that_failed_is_made_good_once_the_switch_can_save_again() {
+    paused(async {
+        let world = World::start(GraphSettings::default());
+        (0..8).for_each(|_| world.driver.order(&switch(), ScriptedFault::Save(FailureClass::SaveFailed)));
+        world.handle.complete_checkout(request("order-1", 1)).await.expect("accepted");
+        world.until("saved", |world| world.driver.startup(&port(1)) == live()).await;
+        world.until("clean", |world| world.port_record(1).state == PortState::Clean).await;
+        let saves = world.driver.calls().iter().filter(|call| *call == "sw save").count();
+        assert_eq!(saves, 9);
+    });
+}
+
+#[test]
+fn a_checkout_that_takes_a_port_during_its_repair_is_served_by_the_same_supervisor_on_the_same_session() {
+    paused(async {
+        let world = World::start(GraphSettings::default());
+        let count = |world: &World, call: &str| world.driver.calls().iter().filter(|c| *c == call).count();
+        world.driver.order(&switch(), ScriptedFault::ApplyHalf(FailureClass::SessionLost));
+        (0..4).for_each(|_| world.driver.order(&switch(), ScriptedFault::Open(FailureClass::Unreachable)));
+        world.handle.complete_checkout(request("order-1", 1)).await.expect("accepted");
+        world.until_events(1).await;
+        assert!(matches!(world.port_record(1).state, PortState::Dirty { .. }), "{:?}", world.port_record(1));
+        let is_reading = |world: &World| world.driver.calls().last().is_some_and(|call| call == "sw read");
+        world.until("reading the dirty port", is_reading).await;
+        let before = (count(&world, "sw open"), count(&world, "sw apply"));
+        world.handle.complete_checkout(request("order-2", 1)).await.expect("the port is free");
+        world.until_events(3).await;
+        assert_eq!(world.driver.running(&port(1)), live());
+        // The repair sent nothing; the job did, once.
+        assert_eq!((count(&world, "sw open"), count(&world, "sw apply")), (before.0, before.1 + 1));
+        assert!(world.port_record(1).holder.is_some());
+    });
+}

@@ -1,7 +1,7 @@
 //! Ends what a lab started: every process in its namespaces, by its id, then the namespaces, and with them their cables.
 //! Never touches what is outside of them.
 
-use super::lab::run;
+use super::cabinet::{run, signal};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -27,10 +27,9 @@ impl Cleanup {
         self.namespaces.iter().flat_map(pids).collect()
     }
 
-    /// `kill` is asked of the shell: a small Debian has no program of that name.
     fn signal(&self, name: &str) {
         for pid in self.processes() {
-            run(Command::new("sh").args(["-c", "kill -s \"$1\" \"$2\"", "sh", name, &pid]));
+            signal(name, &pid);
         }
     }
 }

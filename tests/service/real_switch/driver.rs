@@ -1,7 +1,8 @@
 //! The driver and the platform file alone, against the real switch: what was written is what stands there, an undo leaves
 //! nothing, and each kind of no is told from the others.
 
-use super::lab::{CAPTIVE, Lab, Subscriber};
+use super::cabinet::{CAPTIVE, Subscriber};
+use super::lab::Lab;
 use super::{FOREIGN, OWN, lab_or_reason};
 use crate::harness::{VLAN, story};
 use std::collections::BTreeMap;
@@ -17,8 +18,8 @@ use switchyard_actors::ports::guard::SessionGuard;
 fn switch(lab: &Lab) -> Switch {
     Switch {
         id: SwitchId::parse("cabinet").expect("a name"),
-        host: lab.address().to_string(),
-        ssh_port: 22,
+        host: lab.listens().ip().to_string(),
+        ssh_port: lab.listens().port(),
         platform: "openvswitch".into(),
         credentials: Credentials {
             username: "root".into(),
