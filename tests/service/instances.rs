@@ -79,10 +79,13 @@ impl<'a> Instances<'a> {
         self.running.borrow().iter().map(Process::log_text).collect()
     }
 
+    /// Ends those that still run.
     async fn stop(&self) {
-        for process in self.running.borrow_mut().iter_mut() {
-            process.terminate();
-            process.wait_until_ended().await;
+        for mut process in self.running.take() {
+            if !process.has_ended() {
+                process.terminate();
+                process.wait_until_ended().await;
+            }
         }
     }
 }
@@ -304,19 +307,8 @@ fn when_an_instance_dies_its_switches_are_taken_over_within_the_lease() {
         say(&format!(
             "{taken_over} switches were taken over; the last line was live {took:?} after the death, with a lease of {LEASE:?}"
         ));
-        instances.stop_rest().await;
+        instances.stop().await;
     });
-}
-
-impl Instances<'_> {
-    async fn stop_rest(&self) {
-        for process in self.running.borrow_mut().iter_mut() {
-            if !process.has_ended() {
-                process.terminate();
-                process.wait_until_ended().await;
-            }
-        }
-    }
 }
 
 fn commands_of(outside: &Outside, switch: usize) -> usize {
