@@ -7,7 +7,7 @@ pub mod store;
 use crate::cli::{ApplyArgs, CheckArgs, Play, ReleaseArgs, SimulateArgs, StoreArgs};
 use crate::config::{Config, ConfigError, Engine};
 use crate::control::{self, Answer, Question};
-use crate::inventory::{ApplyError, Faults};
+use crate::inventory::ApplyError;
 use crate::simulator::{Addressing, Personality, SimulatedFleet, SwitchPlan};
 use crate::ssh::{PlatformError, Platforms};
 use crate::store::OpenStore;
@@ -34,7 +34,6 @@ pub fn exit_code(error: &anyhow::Error) -> ExitCode {
     let faulty = error.chain().any(|cause| {
         cause.is::<ConfigError>()
             || cause.is::<PlatformError>()
-            || cause.is::<Faults>()
             || cause.is::<FaultyInput>()
             || matches!(cause.downcast_ref(), Some(ApplyError::Faulty(_)))
     });
@@ -249,5 +248,26 @@ pub fn arm_fail_points() {
     });
     if let Err(error) = armed {
         eprintln!("SWITCHYARD_KILL_AT: {error}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_check_counts_the_faults_of_an_inventory_and_only_an_apply_says_that_nothing_was_applied() {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        std::fs::write(file.path(), "[[partnr]]\n[[unti]]\n").expect("a file");
+        let checked = check_inventory(file.path(), &["cisco_ios"]).concat();
+        assert!(checked.ends_with("2 faults"), "{checked}");
+        let names = ["cisco_ios".to_owned()];
+        let around = inventory::Surroundings { platforms: &names, secrets: &inventory::ProcessSecrets };
+        let faults = inventory::parse("i.toml", "[[partnr]]\n", &around).expect_err("faulty");
+        let applied = ApplyError::from(faults).to_string();
+        assert!(
+            applied.starts_with("i.toml:1: ") && applied.ends_with("1 fault; nothing was applied"),
+            "{applied}"
+        );
     }
 }

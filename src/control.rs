@@ -1,6 +1,7 @@
 //! The local socket between the command line and a running service: one question a connection, one line of JSON each way.
 //!
-//! The socket stands beside the store's file, for its owner only. A service that finds one that answers is the second on that
+//! The socket stands beside the store's file, for its owner only: its mode says so from the moment after it is bound, and
+//! whoever connects is asked of the kernel before anything is read from them. A service that finds one that answers is the second on that
 //! store, and doesn't start; one that nobody answers on is left from a process that died, and is replaced.
 
 use anyhow::{Context as _, bail};
@@ -152,7 +153,21 @@ impl ControlSocket {
     }
 }
 
+/// Whether somebody may ask: the service's own user, and root.
+fn may_ask(asker_uid: u32, own_uid: u32) -> bool {
+    asker_uid == own_uid || asker_uid == 0
+}
+
+fn refuse_strangers(stream: &UnixStream) -> anyhow::Result<()> {
+    let asker_uid = stream.peer_cred().context("the kernel doesn't say who asks")?.uid();
+    if !may_ask(asker_uid, rustix::process::geteuid().as_raw()) {
+        bail!("user {asker_uid} is neither the service's own nor root");
+    }
+    Ok(())
+}
+
 async fn converse(stream: UnixStream, actions: &dyn Actions) -> anyhow::Result<()> {
+    refuse_strangers(&stream)?;
     let (reading, mut writing) = stream.into_split();
     let mut line = String::new();
     let mut reader = BufReader::new(reading.take(LINE_LIMIT_BYTES));
@@ -227,6 +242,15 @@ mod tests {
             drop(socket);
             assert!(!socket_path(&store).exists());
         });
+    }
+
+    #[test]
+    fn the_services_own_user_and_root_may_ask_and_nobody_else() {
+        let table =
+            [(1000, 1000, true), (0, 1000, true), (0, 0, true), (1001, 1000, false), (1000, 0, false)];
+        for (asker_uid, own_uid, expected) in table {
+            assert_eq!(may_ask(asker_uid, own_uid), expected, "{asker_uid} asks {own_uid}");
+        }
     }
 
     #[test]

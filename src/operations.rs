@@ -1,6 +1,6 @@
 //! What an operator asks for: answered in lines of text, by the service that has the store or by the command line itself.
 
-use crate::inventory::{self, Applied, ProcessSecrets, Surroundings};
+use crate::inventory::{self, Applied, ApplyError, ProcessSecrets, Surroundings};
 use crate::machine::{SystemClock, SystemEntropy};
 use crate::ssh::Platforms;
 use crate::store::backup::{self, BackupError, WholeState};
@@ -20,7 +20,7 @@ const LIST_LIMIT: usize = 100_000;
 /// Applies an inventory; says what changed, line by line.
 ///
 /// # Errors
-/// [`inventory::Faults`], or that the store did not answer.
+/// [`ApplyError`]: the file's faults, or that the store did not answer.
 pub async fn apply_inventory(
     store: &dyn Store,
     platforms: &Platforms,
@@ -29,7 +29,7 @@ pub async fn apply_inventory(
 ) -> anyhow::Result<Applied> {
     let names: Vec<_> = platforms.names().into_iter().map(str::to_owned).collect();
     let around = Surroundings { platforms: &names, secrets: &ProcessSecrets };
-    let wanted = inventory::parse(file, text, &around)?;
+    let wanted = inventory::parse(file, text, &around).map_err(ApplyError::from)?;
     Ok(inventory::apply(store, &SystemEntropy, &wanted, &inventory::Settings::default()).await?)
 }
 

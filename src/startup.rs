@@ -7,7 +7,7 @@
 use crate::config::{Config, Engine};
 use crate::control::{Actions, Answer, ControlSocket, Question};
 use crate::http::{self, LocalRateLimiter, RateLimiter, SharedCount, SharedRateLimiter};
-use crate::inventory::{Applied, ApplyError, Faults, ProcessSecrets, SecretSource as _};
+use crate::inventory::{Applied, ApplyError, ProcessSecrets, SecretSource as _};
 use crate::machine::{SystemClock, SystemEntropy};
 use crate::operations::{self, apply_inventory, describe};
 use crate::ssh::{Driver, Platforms};
@@ -267,8 +267,7 @@ impl Actions for Operator {
         match self.act(question).await {
             Ok(lines) => Answer::Done { lines },
             Err(error) => {
-                let faulty =
-                    matches!(error.downcast_ref(), Some(ApplyError::Faulty(_))) || error.is::<Faults>();
+                let faulty = matches!(error.downcast_ref(), Some(ApplyError::Faulty(_)));
                 Answer::Refused { why: format!("{error:#}"), faulty_input: faulty }
             }
         }

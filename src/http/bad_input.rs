@@ -85,6 +85,8 @@ pub fn rows() -> Vec<BadInput> {
     rows.extend(bad_external_ids());
     rows.extend(bad_macs());
     rows.extend(several_at_once());
+    rows.extend(keys_that_stand_twice());
+    rows.extend(other_content_types());
     rows
 }
 
@@ -144,6 +146,15 @@ fn not_json() -> Vec<BadInput> {
         ("bytes that are no UTF-8", b"{\"a\":\"\xff\xfe\"}".to_vec(), "json_invalid"),
         ("half a surrogate pair", br#"{"a":"\ud800"}"#.to_vec(), "json_invalid"),
         ("a bare control character", b"{\"a\":\"\x01\"}".to_vec(), "json_invalid"),
+        ("a word after the object", [&good[..], b" done"].concat(), "json_invalid"),
+        ("a NUL after the object", [&good[..], b"\0"].concat(), "json_invalid"),
+        ("a checkout with half a surrogate pair", with_external_text(r"order-\udc00"), "json_invalid"),
+        (
+            "a checkout with a surrogate pair in the wrong order",
+            with_external_text(r"\udc00\ud800"),
+            "json_invalid",
+        ),
+        ("a checkout with a bare NUL", with_external_text("order-\0"), "json_invalid"),
         ("two values", [&good[..], b"{}"].concat(), "json_invalid"),
         ("a trailing comma", br#"{"a":1,}"#.to_vec(), "json_invalid"),
         ("single quotes", b"{'a':1}".to_vec(), "json_invalid"),
@@ -160,6 +171,90 @@ fn not_json() -> Vec<BadInput> {
     ];
     let row = |(name, body, slug)| invalid(name, Check::Partner, body, &[(&["body"], slug)]);
     bodies.into_iter().map(row).collect()
+}
+
+/// A good direct checkout whose external id is written so, between the quotation marks.
+fn with_external_text(text: &str) -> Vec<u8> {
+    let whole = String::from_utf8(body(&[])).expect("JSON is UTF-8");
+    whole.replace("\"order-1\"", &format!("\"{text}\"")).into_bytes()
+}
+
+/// A good direct checkout, and then one of its keys once more.
+fn and_again(key: &str, value: &Value) -> Vec<u8> {
+    let mut twice = body(&[]);
+    twice.pop();
+    twice.extend(format!(",\"{key}\":{value}}}").bytes());
+    twice
+}
+
+/// The last one counts, as [`super::body`] says, whichever check it is for.
+fn keys_that_stand_twice() -> Vec<BadInput> {
+    const PARTNER_FIELD: &str = "service_provider_document_id";
+    let twice = |name, check, key: &'static str, value, faults: &[ExpectedFault]| {
+        invalid(name, check, and_again(key, &value), faults)
+    };
+    let stranger = json!("00000000-0000-4000-8000-000000000000");
+    let fields = Check::Fields;
+    vec![
+        twice(
+            "a second plan that is a word",
+            fields,
+            "plan_version_id",
+            json!("x"),
+            &[(&["body", "plan_version_id"], "uuid_parsing")],
+        ),
+        twice(
+            "a second location that is null",
+            fields,
+            "location_hash",
+            Value::Null,
+            &[(&["body", "location_hash"], "missing")],
+        ),
+        twice(
+            "a second external id that is a list",
+            fields,
+            "external_subscription_id",
+            json!([]),
+            &[(&["body", "external_subscription_id"], "string_type")],
+        ),
+        twice(
+            "a second partner that is a word",
+            Check::Partner,
+            PARTNER_FIELD,
+            json!("x"),
+            &[(&["body", PARTNER_FIELD], "uuid_parsing")],
+        ),
+        BadInput {
+            status: 401,
+            ..twice("a second partner that is unknown", Check::SecretWrong, PARTNER_FIELD, stranger, &[])
+        },
+    ]
+}
+
+/// What a body claims to be changes nothing: JSON is read, and everything else isn't.
+fn other_content_types() -> Vec<BadInput> {
+    const PLAN_LOC: &[&str] = &["body", "plan_version_id"];
+    let typed = |content_type, row: BadInput| BadInput {
+        headers: [("X-Webhook-Secret", SECRET)].into_iter().chain(content_type).collect(),
+        ..row
+    };
+    let bad_plan = |name| {
+        invalid(name, Check::Fields, body(&[("plan_version_id", json!("x"))]), &[(PLAN_LOC, "uuid_parsing")])
+    };
+    let no_json =
+        |name, body: &[u8]| invalid(name, Check::Partner, body.to_vec(), &[(&["body"], "json_invalid")]);
+    let is = |content_type| Some(("Content-Type", content_type));
+    let part = b"--x\r\nContent-Disposition: form-data; name=\"plan_version_id\"\r\n\r\n1\r\n--x--\r\n";
+    vec![
+        typed(None, bad_plan("a bad plan of no type")),
+        typed(is("text/plain"), bad_plan("a bad plan as plain text")),
+        typed(is("application/x-www-form-urlencoded"), bad_plan("a bad plan as a form")),
+        typed(is("application/json; charset=utf-16"), bad_plan("a bad plan in another character set")),
+        typed(is("nonsense"), bad_plan("a bad plan of a type that is none")),
+        typed(is("application/x-www-form-urlencoded"), no_json("a form that says so", b"plan_version_id=1")),
+        typed(is("multipart/form-data; boundary=x"), no_json("a form of parts", part)),
+        typed(is("application/xml"), no_json("XML", b"<checkout/>")),
+    ]
 }
 
 fn bad_partner() -> Vec<BadInput> {

@@ -107,8 +107,8 @@ impl fmt::Display for Applied {
 #[derive(Debug, thiserror::Error)]
 pub enum ApplyError {
     /// It has faults; nothing was applied.
-    #[error(transparent)]
-    Faulty(#[from] Faults),
+    #[error("{0}; nothing was applied")]
+    Faulty(Faults),
     /// The store can't be read.
     #[error(transparent)]
     Store(#[from] StoreUnavailable),
@@ -118,6 +118,12 @@ pub enum ApplyError {
     /// Somebody else changes the same records again and again.
     #[error("somebody else is changing the same records ({0}); apply the file again")]
     Contended(Key),
+}
+
+impl From<Faults> for ApplyError {
+    fn from(faults: Faults) -> Self {
+        Self::Faulty(faults)
+    }
 }
 
 /// Applies what a file asks for.

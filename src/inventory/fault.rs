@@ -30,7 +30,7 @@ pub struct Fault {
     pub text: String,
 }
 
-/// Everything that is wrong with a file; nothing of it was applied.
+/// Everything that is wrong with a file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct Faults {
     file: String,
@@ -58,7 +58,7 @@ impl fmt::Display for Faults {
             writeln!(f, "{}:{}: {}: {text}", self.file, at.line, at.key)?;
         }
         let noun = if self.list.len() == 1 { "fault" } else { "faults" };
-        write!(f, "{} {noun}; nothing was applied", self.list.len())
+        write!(f, "{} {noun}", self.list.len())
     }
 }
 

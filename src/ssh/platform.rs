@@ -87,6 +87,8 @@ struct BadFile {
 #[serde(deny_unknown_fields)]
 struct ReadFile {
     commands: Vec<String>,
+    #[serde(default)]
+    must_match: Vec<String>,
     enabled_if: Option<String>,
     disabled_if: Option<String>,
     access_vlan: String,
@@ -170,6 +172,7 @@ pub struct Save {
 #[derive(Debug)]
 struct Read {
     commands: usize,
+    must_match: Vec<Regex>,
     enabled_if: Option<Regex>,
     disabled_if: Option<Regex>,
     access_vlan: Regex,
@@ -355,12 +358,20 @@ impl Compiler<'_> {
         if file.enabled_if.is_some() == file.disabled_if.is_some() {
             return Err(self.faulty("read", "exactly one of enabled_if and disabled_if is accepted"));
         }
+        if !file.must_match.is_empty() && file.must_match.len() != file.commands.len() {
+            let (patterns, commands) = (file.must_match.len(), file.commands.len());
+            let why =
+                format!("{patterns} patterns for {commands} commands: one for each, or none, is accepted");
+            return Err(self.faulty("read.must_match", why));
+        }
+        let must_match = file.must_match.iter().map(|pattern| self.regex("read.must_match", pattern));
         let extra = file
             .extra
             .iter()
             .map(|(name, pattern)| Ok((name.clone(), self.capture(&format!("read.extra.{name}"), pattern)?)));
         Ok(Read {
             commands: file.commands.len(),
+            must_match: must_match.collect::<Result<_, PlatformError>>()?,
             enabled_if: optional("read.enabled_if", &file.enabled_if)?,
             disabled_if: optional("read.disabled_if", &file.disabled_if)?,
             access_vlan: self.capture("read.access_vlan", &file.access_vlan)?,
@@ -455,6 +466,14 @@ impl Platform {
         (0..self.read.commands)
             .map(|number| self.templates.line(&format!("read.{number}"), port, &self.variables))
             .collect()
+    }
+
+    /// Whether this can be all of the answer to a read command: what it must have is there, or it says no. A part that is
+    /// missing would be taken for a port on which nothing is set.
+    #[must_use]
+    pub fn is_whole(&self, command: usize, answer: &str) -> bool {
+        let must_match = self.read.must_match.get(command);
+        must_match.is_none_or(|pattern| pattern.is_match(answer)) || self.output.refusal(answer).is_some()
     }
 
     /// The lines that bring a port from `before` to `want`.

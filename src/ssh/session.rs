@@ -19,7 +19,7 @@ use switchyard_actors::ports::driver::{Intent, SwitchSession};
 use switchyard_actors::ports::guard::SessionGuard;
 use tokio::time::timeout;
 
-/// How often a port is read before a line that garbles every answer is given up.
+/// How often a port is read before a line that garbles or cuts every answer is given up.
 const READS: u32 = 3;
 
 /// How commands travel on this session.
@@ -68,18 +68,32 @@ impl Session {
 
     /// Reads until an answer is clean, or garbled twice the same: line noise doesn't repeat itself, a description in an
     /// encoding of its own does. A part that was lost in noise would be taken for one that isn't there, and an undo would
-    /// make it so.
-    async fn read(&mut self, platform: &Platform, line: &str) -> Result<String, DriverFailure> {
-        let mut garbled = None;
+    /// make it so. For the same reason an answer that lacks what its platform says it must have is no answer.
+    async fn read(
+        &mut self,
+        platform: &Platform,
+        number: usize,
+        line: &str,
+    ) -> Result<String, DriverFailure> {
+        let mut last = None;
         for _ in 0..READS {
             let answer = self.command(platform, line).await?;
-            if !has_garbled_line(&answer) || garbled.as_ref() == Some(&answer) {
+            let is_clean = !has_garbled_line(&answer) || last.as_ref() == Some(&answer);
+            if is_clean && platform.is_whole(number, &answer) {
                 return Ok(answer);
             }
-            garbled = Some(answer);
+            last = Some(answer);
         }
-        let text = format!("the answer to {line:?} came garbled {READS} times, and never twice the same");
-        Err(DriverFailure::new(FailureClass::SessionLost, text))
+        Err(self.unreadable(line, &last.unwrap_or_default()))
+    }
+
+    fn unreadable(&self, line: &str, last: &str) -> DriverFailure {
+        if has_garbled_line(last) {
+            let text = format!("the answer to {line:?} came garbled {READS} times, and never twice the same");
+            return DriverFailure::new(FailureClass::SessionLost, text);
+        }
+        let text = format!("the answer to {line:?} was not whole {READS} times; the last one was {last:?}");
+        DriverFailure::new(FailureClass::PromptNotSeen, self.transcript.redact(&text))
     }
 
     fn refused(&self, line: &str, answer: &str, class: FailureClass) -> DriverFailure {
@@ -162,8 +176,8 @@ impl SwitchSession for Session {
         let platforms = self.platforms();
         let platform = self.find(&platforms);
         let mut output = String::new();
-        for line in platform.read_commands(port).map_err(misconfigured)? {
-            let answer = self.read(platform, &line).await?;
+        for (number, line) in platform.read_commands(port).map_err(misconfigured)?.into_iter().enumerate() {
+            let answer = self.read(platform, number, &line).await?;
             if let Some((refusal, class)) = platform.output.refusal(&answer) {
                 // Nothing in the line varies but the port, so that is what was refused.
                 let rejected = class == FailureClass::CommandRejected;

@@ -360,6 +360,51 @@ async fn a_port_that_was_read_through_noise_is_read_again_and_never_taken_for_an
 }
 
 #[tokio::test]
+async fn an_answer_that_was_swallowed_is_asked_for_again_and_never_taken_for_a_port_with_nothing_set() {
+    let table = [
+        (Personality::Ios, "show running-config"),
+        (Personality::Eos, "show running-config"),
+        (Personality::Eos, "show mac"),
+    ];
+    for (personality, command) in table {
+        let bench = Bench::new(personality, |_| ()).await;
+        let mut session = bench.opened().await;
+        let live =
+            bench.provision(&mut session, &want(Some("02:00:00:00:00:01"))).await.expect("provisioned");
+        let swallow = |times| Fault::SilentAccept { pattern: command.into(), times };
+        bench.device().order(swallow(2));
+        assert_eq!(session.read_port(&bench.port()).await.expect("read again"), live, "{command}");
+        bench.device().order(swallow(3));
+        let failure = session.read_port(&bench.port()).await.expect_err("no answer was whole");
+        assert_eq!(failure.class, FailureClass::PromptNotSeen, "{command}: {failure}");
+    }
+}
+
+#[test]
+fn an_answer_is_whole_when_it_has_what_it_must_have_or_says_no() {
+    let platforms = Platforms::load(None).expect("those that ship");
+    let table = [
+        ("cisco_ios", 0, "", false),
+        ("cisco_ios", 0, "Building configuration...\n\nCurrent configuration : 9 bytes\n", false),
+        ("cisco_ios", 0, "!\ninterface GigabitEthernet1/0/1\n shutdown\n", false),
+        ("cisco_ios", 0, "!\ninterface GigabitEthernet1/0/1\nend\n\n", true),
+        ("cisco_ios", 0, "% Invalid input detected at '^' marker.\n", true),
+        ("arista_eos", 0, "", false),
+        ("arista_eos", 0, "interface Ethernet1\n", true),
+        ("arista_eos", 1, "          Mac Address Table\n", false),
+        ("arista_eos", 1, "Total Mac Addresses for this criterion: 0\n", true),
+        ("openvswitch", 0, "tag                 : 142\n", false),
+        ("openvswitch", 0, "tag                 : 142\n\ningress_policing_rate: 0\n", true),
+        ("openvswitch", 1, "OFPST_PORT_DESC reply (OF1.5) (xid=0x4):\n", false),
+        ("openvswitch", 2, "", true),
+    ];
+    for (platform, command, answer, expected) in table {
+        let platform = platforms.get(platform).expect("it ships");
+        assert_eq!(platform.is_whole(command, answer), expected, "{}: {answer:?}", platform.name);
+    }
+}
+
+#[tokio::test]
 async fn a_failure_tells_what_was_last_seen_and_no_secret() {
     let bench = Bench::new(Personality::Ios, |_| ()).await;
     let mut session = bench.opened().await;
@@ -427,6 +472,7 @@ fn a_faulty_platform_file_is_named_with_its_key() {
     let cases = [
         (text.replace("disabled_if", "disabled_iff"), "TOML"),
         (text.replace(r"vlan (\d+)\s*$'", r"vlan \d+'"), "read.access_vlan"),
+        (text.replace("must_match = [", "must_match = ['x', "), "read.must_match"),
         (text.replace("{{ want.access_vlan }}", "{{ want.acess_vlan }}"), "provision.lines"),
         (text.replace("{% endif %}", ""), "provision.lines"),
         (text.replace("saved_if = '\\[OK\\]'", "saved_if = '[OK'"), "save.saved_if"),

@@ -94,15 +94,20 @@ fn only_the_good_one_is_there(outside: &Outside) {
 }
 
 #[test]
-fn a_good_checkout_of_the_rows_partner_is_refused_for_its_location_alone() {
+fn a_good_checkout_of_the_rows_partner_is_refused_for_its_location_alone_whatever_type_it_claims() {
     story(async {
         let outside = Outside::start(SMALL).await;
         with_the_rows_partner(&outside);
         let service = serve(&outside, "").await;
         let client = Client::new(service.address());
-        let headers = [("X-Webhook-Secret", bad_input::SECRET), ("Content-Type", "application/json")];
-        let answer = client.post(CHECKOUT, &headers, bad_input::body(&[])).await.expect("an answer");
-        assert_eq!((answer.status, answer.detail()), (404, json!("Location not found for location_hash")));
+        let types = ["application/json", "text/plain", "application/x-www-form-urlencoded", "nonsense"];
+        for content_type in types.map(Some).into_iter().chain([None]) {
+            let mut headers = vec![("X-Webhook-Secret", bad_input::SECRET)];
+            headers.extend(content_type.map(|is| ("Content-Type", is)));
+            let answer = client.post(CHECKOUT, &headers, bad_input::body(&[])).await.expect("an answer");
+            let seen = (answer.status, answer.detail());
+            assert_eq!(seen, (404, json!("Location not found for location_hash")), "{content_type:?}");
+        }
         service.stop().await;
     });
 }
