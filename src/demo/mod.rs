@@ -73,8 +73,8 @@ async fn tell_one_checkout(world: &World, client: &Client, story: &mut Story) ->
     let (_, completed) = world.wait_for_event(&checkout, "provisioning.completed", PATIENCE).await?;
     story.dialog(world, &checkout).await;
     let (_, activated) = world.wait_for_event(&checkout, "subscription.activated", PATIENCE).await?;
-    for delivery in [&completed, &activated] {
-        story.webhook(delivery);
+    for (number, delivery) in [("4a", &completed), ("4b", &activated)] {
+        story.webhook(number, delivery);
     }
     Ok(checkout)
 }

@@ -129,9 +129,9 @@ impl Story {
     }
 
     /// A webhook as it arrived.
-    pub fn webhook(&self, delivery: &Delivery) {
+    pub fn webhook(&self, number: &str, delivery: &Delivery) {
         let event = delivery.event().unwrap_or("?");
-        self.say(&self.paint.heading(&format!("4  The partner is told: {event}")));
+        self.say(&self.paint.heading(&format!("{number} The partner is told: {event}")));
         self.say(&self.paint.dim(&format!("    X-Webhook-Id: {}", delivery.webhook_id().unwrap_or("?"))));
         self.say(&self.paint.dim(&format!(
             "    X-Webhook-Signature: {}",
