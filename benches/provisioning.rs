@@ -13,7 +13,6 @@ use switchyard::simulator::receiver::WebhookReceiver;
 use switchyard::simulator::{Addressing, Personality, SimulatedFleet, SwitchPlan};
 use switchyard::ssh::{Driver, Platforms, Settings};
 use switchyard::startup::Application;
-use switchyard::store::embedded::EmbeddedStore;
 use switchyard::webhook::SenderFactory;
 use switchyard_actors::domain::config::VlanId;
 use switchyard_actors::domain::ids::{CommitId, EventId, PortName, PortRef, SwitchId};
@@ -76,7 +75,7 @@ async fn compare(latency: Duration) {
         whole / bare,
         whole - bare
     );
-    let (commit, webhook) = (one_commit(folder.path()).await, one_webhook(&receiver).await);
+    let (commit, webhook) = (one_commit(&*service.store()).await, one_webhook(&receiver).await);
     println!(
         "  of that: {COMMITS_ON_THE_WAY} commits of {commit:.2} ms, a webhook of {webhook:.2} ms; wake-ups, reads and all else {:.1} ms",
         whole - bare - COMMITS_ON_THE_WAY * commit - webhook
@@ -90,12 +89,11 @@ fn median(mut millis: Vec<f64>) -> f64 {
     millis[millis.len() / 2]
 }
 
-/// A record and its sync, alone on a store of its own.
-async fn one_commit(folder: &Path) -> f64 {
-    let store = EmbeddedStore::open(folder.join("alone.redb"), Default::default()).expect("a store");
+/// A record and its sync, on the service's own store: how long a sync takes depends on the file and where it lies.
+async fn one_commit(store: &dyn Store) -> f64 {
     let mut took = Vec::new();
     for _ in 0..10 * ROUNDS {
-        let switch = SwitchId::parse("sw").expect("valid");
+        let switch = SwitchId::parse("no-switch").expect("valid");
         let at = PortRef { switch, port: PortName::parse(&port_name()).expect("valid") };
         let key = Key::Port(at.clone());
         let commit = Commit {
