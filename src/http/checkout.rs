@@ -1,4 +1,7 @@
 //! `POST /api/v1/partner/external-checkout/anonymous-complete`. The order of the lines is the order of the checks.
+//!
+//! While the request is being counted, which may be asked elsewhere, its body is read and its partner looked up; but a
+//! client that asks too often is told so at once, whatever came of the rest.
 
 use super::admission::secret_of;
 use super::body;
@@ -6,7 +9,10 @@ use super::checkout_request::{parse_checkout, parse_partner};
 use super::error::ApiError;
 use super::{Edge, body::parse_json};
 use actix_web::{HttpRequest, HttpResponse, web};
+use futures_util::future::{Either, select};
 use serde::Serialize;
+use serde_json::Value;
+use std::pin::pin;
 use switchyard_actors::domain::claim::Receipt;
 use switchyard_actors::domain::ids::{JobId, SubscriptionId};
 use switchyard_actors::provisioning::Accepted;
@@ -16,13 +22,33 @@ pub(super) async fn anonymous_complete(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, ApiError> {
-    edge.admit_checkout(&request).await?;
-    let body = body::read(&request, payload, &edge.settings).await?;
-    let secret = secret_of(&request)?;
-    let body = parse_json(&body)?;
-    edge.authenticate(parse_partner(&body)?, secret).await?;
+    let admitted = pin!(edge.admit_checkout(&request));
+    let read = pin!(read_authentic(&edge, &request, payload));
+    let body = match select(admitted, read).await {
+        Either::Left((admitted, read)) => {
+            admitted?;
+            read.await?
+        }
+        Either::Right((read, admitted)) => {
+            admitted.await?;
+            read?
+        }
+    };
     let accepted = edge.provisioning.complete_checkout(parse_checkout(&body)?).await?;
     Ok(answer(accepted))
+}
+
+/// The body, once its partner's secret has opened.
+async fn read_authentic(
+    edge: &Edge,
+    request: &HttpRequest,
+    payload: web::Payload,
+) -> Result<Value, ApiError> {
+    let body = body::read(request, payload, &edge.settings).await?;
+    let secret = secret_of(request)?;
+    let body = parse_json(&body)?;
+    edge.authenticate(parse_partner(&body)?, secret).await?;
+    Ok(body)
 }
 
 /// Made from the receipt alone, so a repeat has the first answer's bytes.

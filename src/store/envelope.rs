@@ -77,10 +77,16 @@ struct OpenedEnvelope<R> {
 
 /// The value of a record.
 pub fn encode(version: CommitId, record: &Record) -> Vec<u8> {
-    let mut value = version.0.as_bytes().to_vec();
-    serde_json::to_writer(&mut value, &Envelope { schema: RECORD_SCHEMA, record })
-        .expect("records hold texts, numbers and maps by text, which are always JSON");
+    let mut value = Vec::new();
+    encode_into(&mut value, version, record);
     value
+}
+
+/// Appends the value of a record.
+pub fn encode_into(to: &mut Vec<u8>, version: CommitId, record: &Record) {
+    to.extend_from_slice(version.0.as_bytes());
+    serde_json::to_writer(to, &Envelope { schema: RECORD_SCHEMA, record })
+        .expect("records hold texts, numbers and maps by text, which are always JSON");
 }
 
 /// Reads what [`encode`] wrote. The error says what is wrong without a word of the record, which may hold a secret.

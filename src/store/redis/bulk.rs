@@ -77,7 +77,7 @@ impl Bulk {
     pub async fn run(&self, cmd: &Cmd) -> Result<Value, BackupError> {
         let answer = async {
             match &self.connections {
-                Connections::Single(all) => all[0].clone().req_packed_command(cmd).await?.extract_error(),
+                Connections::Single(pool) => pool.first().req_packed_command(cmd).await?.extract_error(),
                 Connections::Cluster(cluster) => {
                     cluster.clone().req_packed_command(cmd).await?.extract_error()
                 }
@@ -115,7 +115,7 @@ impl Bulk {
         }
         let answers = async {
             match &self.connections {
-                Connections::Single(all) => all[0].clone().req_packed_commands(pipeline, 0, count).await,
+                Connections::Single(pool) => pool.first().req_packed_commands(pipeline, 0, count).await,
                 Connections::Cluster(cluster) => {
                     cluster.clone().route_pipeline(pipeline.clone(), 0, count, at(primary)).await
                 }

@@ -72,13 +72,15 @@ local function foresee(commit)
   end
 end
 
-local fresh = {}
+local fresh, known = {}, {}
 for i, commit in ipairs(row) do
   local verdict = judge(commit)
   if type(verdict) == 'table' then return { tostring(i), verdict[1], verdict[2] } end
   if verdict then
     foresee(commit)
     fresh[#fresh + 1] = commit
+  else
+    known[#known + 1] = commit
   end
 end
 
@@ -101,4 +103,6 @@ for _, commit in ipairs(fresh) do
   end
   redis.call('SET', commit.marker, '', 'PX', keep_ms)
 end
+-- Also for a repeat: whoever waits for replicas waits for what its own connection wrote last.
+for _, commit in ipairs(known) do redis.call('SET', commit.marker, '', 'PX', keep_ms) end
 return { '0', 'applied', tostring(#fresh) }

@@ -3,6 +3,7 @@
 use super::durability::{Judgement, ServerSettings, judge};
 use super::link::Connections;
 use super::names::{IMPORTING, Names, SCHEMA};
+use super::pool::Pool;
 use super::scripts::{Script, Scripts};
 use super::settings::{Durability, Settings};
 use redis::aio::ConnectionLike;
@@ -14,6 +15,7 @@ use redis::{
     TlsCertificates, Value, from_redis_value,
 };
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 use switchyard_actors::domain::text::Secret;
 use tokio::time::timeout;
@@ -70,11 +72,7 @@ async fn open(settings: &Settings, password: Option<&Secret>) -> Result<Connecti
         // Ours is around every request.
         .set_response_timeout(None)
         .set_pipeline_buffer_size(settings.max_in_flight);
-    let mut all = Vec::with_capacity(settings.connections);
-    for _ in 0..settings.connections {
-        all.push(client.get_multiplexed_async_connection_with_config(&config).await?);
-    }
-    Ok(Connections::Single(all.into()))
+    Ok(Connections::Single(Arc::new(Pool::open(client, config, settings.connections).await?)))
 }
 
 async fn open_cluster(settings: &Settings, password: Option<&Secret>) -> Result<Connections, ConnectError> {
@@ -132,8 +130,8 @@ pub async fn ask_primaries(
     cmd: &Cmd,
 ) -> Result<HashMap<String, Value>, RedisError> {
     match connections {
-        Connections::Single(all) => {
-            let value = all[0].clone().req_packed_command(cmd).await?;
+        Connections::Single(pool) => {
+            let value = pool.first().req_packed_command(cmd).await?;
             Ok(HashMap::from([("redis".to_owned(), value)]))
         }
         Connections::Cluster(cluster) => {
@@ -148,10 +146,8 @@ pub async fn ask_primaries(
 pub async fn ping(connections: &Connections) -> Result<(), RedisError> {
     let cmd = redis::cmd("PING");
     match connections {
-        Connections::Single(all) => {
-            for connection in all.iter() {
-                connection.clone().req_packed_command(&cmd).await?.extract_error()?;
-            }
+        Connections::Single(pool) => {
+            pool.first().req_packed_command(&cmd).await?.extract_error()?;
         }
         Connections::Cluster(_) => {
             ask_primaries(connections, &cmd).await?;
@@ -227,7 +223,7 @@ async fn check_schema(connections: &Connections, names: &Names) -> Result<(), Co
     let set = redis::cmd("SET").arg(&key).arg(SCHEMA).arg("NX").to_owned();
     let get = redis::cmd("GET").arg(&key).to_owned();
     let run = async |cmd: &Cmd| match connections {
-        Connections::Single(all) => all[0].clone().req_packed_command(cmd).await?.extract_error(),
+        Connections::Single(pool) => pool.first().req_packed_command(cmd).await?.extract_error(),
         Connections::Cluster(cluster) => cluster.clone().req_packed_command(cmd).await?.extract_error(),
     };
     run(&set).await?;

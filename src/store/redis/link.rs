@@ -12,17 +12,17 @@
 //! is *unknown*, and gives the connection up, so that a server which hangs is a time limit and never a pile of
 //! requests. The library's own retries are off: whether a write may be repeated is for the commit's id to say.
 //!
-//! It lives on a thread of its own, since connections outlive the threads that use them.
+//! It lives on a thread of its own, since the link outlives the threads that use it.
 
 use super::connect::{self, ConnectError};
 use super::names::Names;
+use super::pool::Pool;
 use super::scripts::{Script, ScriptInput, Scripts};
 use super::settings::Settings;
-use redis::aio::{ConnectionLike, MultiplexedConnection};
+use redis::aio::ConnectionLike;
 use redis::cluster_async::ClusterConnection;
 use redis::{Cmd, ErrorKind, Pipeline, RedisError, ServerErrorKind, Value};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use switchyard_actors::domain::text::Secret;
 use switchyard_actors::ports::Entropy as _;
@@ -49,13 +49,14 @@ enum Ask<'a> {
     Command(&'a Cmd),
     Commands(&'a Pipeline),
     Script(Script, &'a ScriptInput),
+    ScriptAndWait(Script, &'a ScriptInput, u32),
 }
 
 /// Connections that are up.
 #[derive(Clone)]
 pub enum Connections {
     /// To one server.
-    Single(Arc<[MultiplexedConnection]>),
+    Single(Arc<Pool>),
     /// To a cluster.
     Cluster(ClusterConnection),
 }
@@ -63,7 +64,7 @@ pub enum Connections {
 #[derive(Clone)]
 enum State {
     Away(Arc<str>),
-    Up { connections: Connections, scripts: Scripts, generation: usize },
+    Up { connections: Connections, scripts: Arc<Scripts>, generation: usize },
 }
 
 /// The link. Dropping it ends its thread.
@@ -72,7 +73,6 @@ pub struct Link {
     keeper: Arc<Keeper>,
     thread: Option<std::thread::JoinHandle<()>>,
     places: Semaphore,
-    turn: AtomicUsize,
 }
 
 struct Keeper {
@@ -110,7 +110,7 @@ impl Link {
                 }
             });
         })?;
-        Ok(Self { state, keeper, thread: Some(thread), places, turn: AtomicUsize::new(0) })
+        Ok(Self { state, keeper, thread: Some(thread), places })
     }
 
     /// Waits until it is up.
@@ -135,10 +135,10 @@ impl Link {
         }
     }
 
-    fn current(&self) -> Result<(Connections, Scripts, usize), NoAnswer> {
+    fn current(&self) -> Result<(Connections, Arc<Scripts>, usize), NoAnswer> {
         match &*self.state.borrow() {
             State::Up { connections, scripts, generation } => {
-                Ok((connections.clone(), scripts.clone(), *generation))
+                Ok((connections.clone(), Arc::clone(scripts), *generation))
             }
             State::Away(why) => Err(NoAnswer::NotRun(why.to_string())),
         }
@@ -158,6 +158,18 @@ impl Link {
     pub async fn run_script(&self, script: Script, input: &ScriptInput) -> Result<Value, NoAnswer> {
         let ask = Ask::Script(script, input);
         self.request(ask).await.map(|mut answers| answers.pop().unwrap_or(Value::Nil))
+    }
+
+    /// Runs a script, and then waits on the same connection until so many replicas have what it wrote, which is what
+    /// `WAIT` is about. Answers the script's answer, and how many have it.
+    pub async fn run_script_and_wait(
+        &self,
+        script: Script,
+        input: &ScriptInput,
+        replicas: u32,
+    ) -> Result<(Value, Value), NoAnswer> {
+        let mut answers = self.request(Ask::ScriptAndWait(script, input, replicas)).await?.into_iter();
+        Ok((answers.next().unwrap_or(Value::Nil), answers.next().unwrap_or(Value::Nil)))
     }
 
     /// A place, a time limit, and what a missing answer means.
@@ -193,23 +205,32 @@ impl Link {
             Ask::Commands(pipeline) => self.send_all(connections, pipeline).await,
             Ask::Script(script, input) => {
                 let cmd = input.call(scripts.digest(script));
-                match self.send(connections, &cmd).await {
-                    // A server that was started anew, or took over: it has not run it.
-                    Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
-                        connect::load_scripts(connections).await?;
-                        Ok(vec![self.send(connections, &cmd).await?])
-                    }
-                    answered => Ok(vec![answered?]),
+                let answered = self.send(connections, &cmd).await;
+                if !is_unknown_script(&answered) {
+                    return Ok(vec![answered?]);
                 }
+                connect::load_scripts(connections).await?;
+                Ok(vec![self.send(connections, &cmd).await?])
+            }
+            Ask::ScriptAndWait(script, input, replicas) => {
+                let mut both = redis::pipe();
+                both.add_command(input.call(scripts.digest(script)));
+                // Half of the limit, so that its answer comes before the time for it is over.
+                both.cmd("WAIT").arg(replicas).arg(self.keeper.settings.command_ms / 2);
+                let answered = self.send_all(connections, &both).await;
+                if !is_unknown_script(&answered) {
+                    return answered;
+                }
+                connect::load_scripts(connections).await?;
+                self.send_all(connections, &both).await
             }
         }
     }
 
     async fn send(&self, connections: &Connections, cmd: &Cmd) -> Result<Value, RedisError> {
         match connections {
-            Connections::Single(all) => {
-                let mut one = all[self.turn.fetch_add(1, Ordering::Relaxed) % all.len()].clone();
-                one.req_packed_command(cmd).await?.extract_error()
+            Connections::Single(pool) => {
+                pool.for_this_thread().req_packed_command(cmd).await?.extract_error()
             }
             Connections::Cluster(cluster) => {
                 for _ in 0..REDIRECTIONS {
@@ -230,9 +251,8 @@ impl Link {
     ) -> Result<Vec<Value>, RedisError> {
         let count = pipeline.cmd_iter().count();
         let answers = match connections {
-            Connections::Single(all) => {
-                let mut one = all[self.turn.fetch_add(1, Ordering::Relaxed) % all.len()].clone();
-                one.req_packed_commands(pipeline, 0, count).await?
+            Connections::Single(pool) => {
+                pool.for_this_thread().req_packed_commands(pipeline, 0, count).await?
             }
             Connections::Cluster(cluster) => cluster.clone().req_packed_commands(pipeline, 0, count).await?,
         };
@@ -266,6 +286,12 @@ impl Drop for Link {
     }
 }
 
+/// A server that was started anew, or took over: it has not run it.
+fn is_unknown_script<T>(answered: &Result<T, RedisError>) -> bool {
+    let unknown = ErrorKind::Server(ServerErrorKind::NoScript);
+    answered.as_ref().is_err_and(|error| error.kind() == unknown)
+}
+
 /// A reply of the server, and so not run: our scripts judge everything before they write, and commands are single.
 fn is_server_reply(error: &RedisError) -> bool {
     matches!(error.kind(), ErrorKind::Server(_) | ErrorKind::Extension | ErrorKind::ClusterConnectionNotFound)
@@ -292,6 +318,7 @@ async fn keep(keeper: &Keeper) {
                     tracing::info!(away_ms = away_since.elapsed().as_millis(), "redis is back");
                 }
                 said = None;
+                let scripts = Arc::new(scripts);
                 let up = State::Up { connections: connections.clone(), scripts, generation };
                 keeper.state.send_replace(up);
                 let why = watch_over(keeper, &connections, generation).await;
@@ -337,6 +364,9 @@ async fn watch_over(keeper: &Keeper, connections: &Connections, generation: usiz
             Ok(Ok(())) => {}
             Ok(Err(error)) => return error.to_string(),
             Err(_) => return format!("no answer to a ping within {} ms", limit.as_millis()),
+        }
+        if let Connections::Single(pool) = connections {
+            pool.give_up_silent(limit).await;
         }
     }
 }

@@ -28,6 +28,7 @@ mod intake;
 mod link;
 mod names;
 mod outbox;
+mod pool;
 mod read;
 mod row;
 mod scripts;
@@ -131,6 +132,11 @@ fn parsed<T: FromRedisValue>(value: Value) -> Result<T, StoreUnavailable> {
     from_redis_value(value).map_err(unavailable)
 }
 
+/// The commit script's answer.
+fn words(answer: Value) -> Result<Vec<String>, CommitError> {
+    from_redis_value(answer).map_err(|error| CommitError::Unknown(error.to_string()))
+}
+
 impl Shared {
     /// The commits of a row in one step, or tag by tag.
     async fn commit(&self, row: &[Commit]) -> Result<(), CommitError> {
@@ -173,34 +179,19 @@ impl Shared {
     ) -> Result<(), CommitError> {
         let program = Program::new(&self.names, row, events, self.settings.applied_ms);
         let unknown = |error: NoAnswer| CommitError::Unknown(error.to_string());
-        let answer = self.link.run_script(Script::Commit, program.input()).await.map_err(unknown)?;
-        let answer: Vec<String> =
-            from_redis_value(answer).map_err(|e| CommitError::Unknown(e.to_string()))?;
-        program.outcome(&answer, first)?;
-        if row.iter().any(|commit| commit.durability == Demand::Durable) {
-            self.await_replicas(&row[0]).await?;
+        let waits = row.iter().any(|commit| commit.durability == Demand::Durable);
+        let replicas = if waits { self.settings.wait_replicas } else { 0 };
+        if replicas == 0 {
+            let answer = self.link.run_script(Script::Commit, program.input()).await.map_err(unknown)?;
+            return program.outcome(&words(answer)?, first);
         }
-        Ok(())
-    }
-
-    /// `WAIT`, where the operator wants replicas to have what is answered.
-    async fn await_replicas(&self, commit: &Commit) -> Result<(), CommitError> {
-        let wanted = self.settings.wait_replicas;
-        if wanted == 0 {
-            return Ok(());
-        }
-        // The key sends it to the commit's node; one connection keeps the order of both.
-        let limit = self.settings.command_ms / 2;
-        let mut pipeline = redis::pipe();
-        pipeline.cmd("EXISTS").arg(self.names.applied(&commit.tag, commit.id));
-        pipeline.cmd("WAIT").arg(wanted).arg(limit);
-        let unknown = |error: String| CommitError::Unknown(error);
-        let answers = self.link.run_all(&pipeline).await.map_err(|error| unknown(error.to_string()))?;
-        let reached = answers.into_iter().nth(1).map(from_redis_value::<u32>);
-        match reached {
-            Some(Ok(reached)) if reached >= wanted => Ok(()),
-            Some(Ok(reached)) => Err(unknown(format!("{reached} of {wanted} replicas have it"))),
-            other => Err(unknown(format!("redis gave an answer that is none: {other:?}"))),
+        let asked = self.link.run_script_and_wait(Script::Commit, program.input(), replicas).await;
+        let (answer, reached) = asked.map_err(unknown)?;
+        program.outcome(&words(answer)?, first)?;
+        match from_redis_value::<u32>(reached) {
+            Ok(reached) if reached >= replicas => Ok(()),
+            Ok(reached) => Err(CommitError::Unknown(format!("{reached} of {replicas} replicas have it"))),
+            Err(error) => Err(CommitError::Unknown(error.to_string())),
         }
     }
 

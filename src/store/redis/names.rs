@@ -17,6 +17,7 @@
 //!
 //! `sy` is `store.redis.prefix`.
 
+use std::fmt::{Display, Write as _};
 use switchyard_actors::domain::ids::{CommitId, PartnerId};
 use switchyard_actors::domain::record::{Index, Key, Tag};
 
@@ -41,6 +42,9 @@ pub enum Named {
 /// Where hints are published.
 const HINTS: &str = "hints";
 
+/// Room for nearly every name, so that it is made in one piece.
+const NAME_BYTES: usize = 128;
+
 /// Makes the names.
 #[derive(Debug, Clone)]
 pub struct Names {
@@ -56,8 +60,19 @@ impl Names {
         &self.prefix
     }
 
-    fn tagged(&self, kind: char, tag: &Tag, rest: &str) -> String {
-        format!("{}:{kind}:{{{tag}}}{rest}", self.prefix)
+    /// Up to the end of the hash tag; and where the tag's text begins.
+    fn tagged(&self, kind: char, tag: &Tag) -> (String, usize) {
+        let mut name = String::with_capacity(NAME_BYTES);
+        let written = write!(name, "{}:{kind}:{{", self.prefix);
+        let begins = name.len();
+        written.and_then(|()| write!(name, "{tag}}}")).expect("memory takes all that is written");
+        (name, begins)
+    }
+
+    fn named(&self, kind: char, tag: &Tag, rest: impl Display) -> String {
+        let (mut name, _) = self.tagged(kind, tag);
+        write!(name, "{rest}").expect("memory takes all that is written");
+        name
     }
 
     /// The pattern of every name.
@@ -107,30 +122,32 @@ impl Names {
     }
 
     pub fn record(&self, key: &Key) -> String {
-        let (tag, name) = (key.tag(), key.to_string());
-        // A record's name begins with its tag's.
-        let rest = name.strip_prefix(&tag.to_string()).unwrap_or(&name).to_owned();
-        self.tagged('r', &tag, &rest)
+        let (mut name, begins) = self.tagged('r', &key.tag());
+        let ends = name.len();
+        write!(name, "{key}").expect("memory takes all that is written");
+        // A record's name begins with its tag's, which is there already.
+        name.drain(ends..ends + (ends - 1 - begins));
+        name
     }
 
     pub fn index(&self, index: &Index) -> String {
-        self.tagged('i', &index.tag(), &index.to_string())
+        self.named('i', &index.tag(), index)
     }
 
     pub fn lease(&self, tag: &Tag) -> String {
-        self.tagged('l', tag, "")
+        self.named('l', tag, "")
     }
 
     pub fn applied(&self, tag: &Tag, id: CommitId) -> String {
-        self.tagged('c', tag, &id.0.simple().to_string())
+        self.named('c', tag, id.0.simple())
     }
 
     pub fn sequence(&self, partner: PartnerId) -> String {
-        self.tagged('s', &Tag::Partner(partner), "")
+        self.named('s', &Tag::Partner(partner), "")
     }
 
     pub fn outbox(&self, tag: &Tag) -> String {
-        self.tagged('o', tag, "")
+        self.named('o', tag, "")
     }
 
     pub fn outboxes(&self) -> String {

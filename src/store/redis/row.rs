@@ -2,9 +2,10 @@
 
 use super::names::Names;
 use super::scripts::ScriptInput;
-use crate::store::envelope::{RECORD_SCHEMA, encode};
+use crate::store::envelope::{RECORD_SCHEMA, encode, encode_into};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
+use std::io::Write as _;
 use switchyard_actors::domain::delivery::DeliveryRecord;
 use switchyard_actors::domain::event::Event;
 use switchyard_actors::domain::ids::{CommitId, LeaseEpoch};
@@ -32,15 +33,13 @@ pub struct OutboxEntry {
 pub struct Program<'n> {
     names: &'n Names,
     input: ScriptInput,
-    places: HashMap<String, usize>,
     expected: HashMap<usize, Key>,
 }
 
 impl<'n> Program<'n> {
     /// For a row that is applied in one step.
     pub fn new(names: &'n Names, row: &[Commit], events: Events, applied_ms: u64) -> Self {
-        let mut program =
-            Self { names, input: ScriptInput::default(), places: HashMap::new(), expected: HashMap::new() };
+        let mut program = Self { names, input: ScriptInput::default(), expected: HashMap::new() };
         program.number(applied_ms);
         program.number(row.len() as u64);
         row.iter().for_each(|commit| program.commit(commit, events));
@@ -100,7 +99,7 @@ impl<'n> Program<'n> {
             Write::Put(key, record) => {
                 self.arg(b"put");
                 self.key(self.names.record(key));
-                self.input.args.push(encode(id, record));
+                self.input.arg_by(|args| encode_into(args, id, record));
             }
             Write::Delete(key) => {
                 self.arg(b"delete");
@@ -129,33 +128,31 @@ impl<'n> Program<'n> {
         self.key(self.names.index(&Index::Due(event.partner)));
         self.arg(event.id.to_string().as_bytes());
         self.number(event.at.0);
-        self.input.args.push(head);
-        self.input.args.push(tail);
+        self.arg(&head);
+        self.arg(&tail);
     }
 
     fn put_in_outbox(&mut self, commit: &Commit, event: &Event) {
         let entry = OutboxEntry { schema: RECORD_SCHEMA, event: event.clone() };
         self.arg(b"outbox");
         self.key(self.names.outbox(&commit.tag));
-        self.input.args.push(serde_json::to_vec(&entry).expect("an event is texts and numbers, always JSON"));
+        self.input.arg_by(|args| {
+            serde_json::to_writer(args, &entry).expect("an event is texts and numbers, always JSON");
+        });
     }
 
     fn key(&mut self, name: String) -> usize {
-        let next = self.input.keys.len() + 1;
-        let place = *self.places.entry(name.clone()).or_insert(next);
-        if place == next {
-            self.input.keys.push(name);
-        }
+        let place = self.input.place_of(name);
         self.number(place as u64);
         place
     }
 
     fn number(&mut self, number: u64) {
-        self.input.args.push(number.to_string().into_bytes());
+        self.input.arg_by(|args| write!(args, "{number}").expect("memory takes all that is written"));
     }
 
     fn arg(&mut self, arg: &[u8]) {
-        self.input.args.push(arg.to_vec());
+        self.input.arg(arg);
     }
 }
 

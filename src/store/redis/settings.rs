@@ -43,7 +43,8 @@ pub struct Settings {
     pub max_in_flight: usize,
     /// Longest wait for a place among them.
     pub queue_wait_ms: u64,
-    /// Connections of one instance.
+    /// Connections of one instance to one server: each thread that asks has its own while there are no more; then they
+    /// share the first. A cluster's nodes have one each.
     pub connections: usize,
     /// For connecting, to the end of the handshake.
     pub connect_ms: u64,
@@ -81,7 +82,7 @@ impl Default for Settings {
             command_ms: 2_000,
             max_in_flight: 4_096,
             queue_wait_ms: 500,
-            connections: 2,
+            connections: 64,
             connect_ms: 3_000,
             first_reconnect_ms: 50,
             longest_reconnect_ms: 2_000,

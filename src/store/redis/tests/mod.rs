@@ -5,6 +5,7 @@ mod contract;
 mod login;
 mod moving;
 mod outbox;
+mod pool;
 mod repeats;
 mod serving;
 

@@ -2,8 +2,9 @@
 
 use super::{fresh, open, server, settings, until};
 use crate::redis_lab::{self, AppendOnly, Proxy, RedisServer};
+use crate::store::contract::{Draft, port, stored};
 use crate::store::redis::{Durability, RedisStore, Settings};
-use switchyard_actors::ports::store::Store;
+use switchyard_actors::ports::store::{CommitError, Store};
 
 async fn refusal(server: &RedisServer, durability: Durability) -> String {
     let impatient = Settings { start_wait_ms: 1_000, durability, ..settings(vec![server.url()]) };
@@ -91,4 +92,29 @@ async fn nobody_there_is_an_error_that_names_the_address() {
     let impatient = Settings { start_wait_ms: 300, ..settings(vec!["redis://127.0.0.1:1".into()]) };
     let why = RedisStore::open(impatient, None).await.err().expect("nobody").to_string();
     assert!(why.starts_with("redis at redis://127.0.0.1:1: "), "{why}");
+}
+
+#[tokio::test]
+async fn an_answer_waits_for_its_replicas_and_is_unknown_without_them() {
+    let (primary, replica) = (server(), server());
+    let port_of_primary = primary.port().to_string();
+    replica.command(&["REPLICAOF", "127.0.0.1", &port_of_primary]).expect("an answer");
+    let waiting = Settings { wait_replicas: 1, ..settings(vec![primary.url()]) };
+    let store = fresh(waiting).await;
+    let key = port("s", "1");
+    let first = Draft::putting(&key, 1).expect(&key, None);
+    let replicated = async || store.commit(vec![first.clone().commit()]).await.is_ok();
+    until("the replica has it", replicated).await;
+
+    replica.pause().expect("it stops");
+    let second = Draft::putting(&key, 2).expect(&key, Some(first.id()));
+    let alone = store.commit(vec![second.clone().commit()]).await;
+    let why = format!("{alone:?}");
+    assert!(matches!(alone, Err(CommitError::Unknown(_))) && why.contains("0 of 1 replicas"), "{why}");
+    let repeat = store.commit(vec![second.clone().commit()]).await;
+    assert!(matches!(repeat, Err(CommitError::Unknown(_))), "a repeat waits as well: {repeat:?}");
+    replica.resume().expect("it goes on");
+    let replicated = async || store.commit(vec![second.clone().commit()]).await.is_ok();
+    until("the replica has that too", replicated).await;
+    assert_eq!(stored(&store, &key).await, Some((second.id(), 2)), "applied once");
 }
