@@ -96,7 +96,7 @@ impl RedisStore {
     /// [`OpenError`], when it isn't within `start_wait_ms`: with the line of the server's configuration to change, where
     /// that is the reason.
     pub async fn open(settings: Settings, password: Option<Secret>) -> Result<Self, OpenError> {
-        let failed = |why: String| OpenError { urls: settings.urls.join(", "), why };
+        let failed = |why: String| OpenError { urls: settings.shown_urls().join(", "), why };
         settings.check().map_err(failed)?;
         let names = Names::new(&settings.prefix);
         let link = Link::start(settings.clone(), password.clone(), names.clone())

@@ -126,6 +126,12 @@ impl Settings {
         }
     }
 
+    /// The URLs without what may be a login in them.
+    #[must_use]
+    pub fn shown_urls(&self) -> Vec<String> {
+        self.urls.iter().map(|url| without_login(url)).collect()
+    }
+
     /// What the operator vouches for.
     ///
     /// # Errors
@@ -139,6 +145,35 @@ impl Settings {
             other => Err(format!(
                 "store.redis.stated_durability is {other:?}: always, everysec, volatile or nothing is accepted"
             )),
+        }
+    }
+}
+
+/// Everything up to the last `@` may be a login, however odd the URL is.
+fn without_login(url: &str) -> String {
+    let Some((before, after)) = url.rsplit_once('@') else { return url.to_owned() };
+    match before.split_once("://") {
+        Some((scheme, _)) => format!("{scheme}://…@{after}"),
+        None => format!("…@{after}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_login_in_a_url_is_never_shown() {
+        let shown =
+            |url: &str| Settings { urls: vec![url.into()], ..Settings::default() }.shown_urls().concat();
+        assert_eq!(shown("redis://127.0.0.1:6379/1"), "redis://127.0.0.1:6379/1");
+        for url in [
+            "rediss://me:s3cret@db:1",
+            "redis://:s3cret@db:1",
+            "redis://me:s3c/s3cret@ret@db:1",
+            "s3cret@db:1",
+        ] {
+            assert!(!shown(url).contains("s3cret") && shown(url).ends_with("…@db:1"), "{}", shown(url));
         }
     }
 }
