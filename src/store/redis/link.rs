@@ -135,6 +135,14 @@ impl Link {
         }
     }
 
+    /// The number of the connection that is up; 0 while none is.
+    pub fn generation(&self) -> usize {
+        match &*self.state.borrow() {
+            State::Up { generation, .. } => *generation,
+            State::Away(_) => 0,
+        }
+    }
+
     fn current(&self) -> Result<(Connections, Arc<Scripts>, usize), NoAnswer> {
         match &*self.state.borrow() {
             State::Up { connections, scripts, generation } => {
@@ -186,6 +194,9 @@ impl Link {
             return Err(NoAnswer::Unknown(format!("no answer within {} ms", limit.as_millis())));
         };
         answer.map_err(|error| {
+            if was_demoted(&error) {
+                self.doubt(generation);
+            }
             if is_server_reply(&error) {
                 return NoAnswer::NotRun(error.to_string());
             }
@@ -215,8 +226,8 @@ impl Link {
             Ask::ScriptAndWait(script, input, replicas) => {
                 let mut both = redis::pipe();
                 both.add_command(input.call(scripts.digest(script)));
-                // Half of the limit, so that its answer comes before the time for it is over.
-                both.cmd("WAIT").arg(replicas).arg(self.keeper.settings.command_ms / 2);
+                // Half of the limit, so that its answer comes before the time for it is over; 0 would be no limit at all.
+                both.cmd("WAIT").arg(replicas).arg((self.keeper.settings.command_ms / 2).max(1));
                 let answered = self.send_all(connections, &both).await;
                 if !is_unknown_script(&answered) {
                     return answered;
@@ -295,6 +306,11 @@ fn is_unknown_script<T>(answered: &Result<T, RedisError>) -> bool {
 /// A reply of the server, and so not run: our scripts judge everything before they write, and commands are single.
 fn is_server_reply(error: &RedisError) -> bool {
     matches!(error.kind(), ErrorKind::Server(_) | ErrorKind::Extension | ErrorKind::ClusterConnectionNotFound)
+}
+
+/// It is a replica by now, and stays connected: only a new connection is judged, and may lead to the primary.
+fn was_demoted(error: &RedisError) -> bool {
+    error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly)
 }
 
 /// The cluster moved the slot, or is about to: the request was not run.

@@ -53,7 +53,7 @@ use redis::{FromRedisValue, Value, from_redis_value};
 use row::{Events, Program};
 use scripts::{Script, ScriptInput};
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use switchyard_actors::domain::ids::{InstanceId, LeaseEpoch, PartnerId, SwitchId};
 use switchyard_actors::domain::record::{Index, Key, Tag};
@@ -85,8 +85,26 @@ struct Shared {
     names: Names,
     link: Link,
     cache: InventoryCache,
-    /// Owners that are in a registry for sure: put there by this process.
-    registered: Mutex<HashSet<String>>,
+    registered: Mutex<Registered>,
+}
+
+/// Owners that are in a registry for sure: put there by this process, on the connection that is up. What a server may have
+/// lost while it was away is put there again, or no sweep would ever find what comes later.
+#[derive(Default)]
+struct Registered {
+    generation: usize,
+    entries: HashSet<String>,
+}
+
+impl Registered {
+    /// Those of this connection.
+    fn on(&mut self, generation: usize) -> &mut HashSet<String> {
+        if self.generation != generation {
+            self.entries.clear();
+            self.generation = generation;
+        }
+        &mut self.entries
+    }
 }
 
 impl RedisStore {
@@ -205,15 +223,21 @@ impl Shared {
         let due = due.filter_map(|event| self.names.registry(&Index::Due(event.partner)));
         for (registry, owner) in work.chain(due) {
             let entry = format!("{registry} {owner}");
-            let known = |set: &HashSet<String>| set.contains(&entry);
-            if known(&self.registered.lock().unwrap_or_else(PoisonError::into_inner)) {
+            let generation = self.link.generation();
+            if self.registered().on(generation).contains(&entry) {
                 continue;
             }
             let add = redis::cmd("SADD").arg(&registry).arg(&owner).to_owned();
             self.link.run(&add).await.map_err(unavailable)?;
-            self.registered.lock().unwrap_or_else(PoisonError::into_inner).insert(entry);
+            if self.link.generation() == generation {
+                self.registered().on(generation).insert(entry);
+            }
         }
         Ok(())
+    }
+
+    fn registered(&self) -> MutexGuard<'_, Registered> {
+        self.registered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What a commit, or a denial, says about the inventory that is cached.

@@ -2,9 +2,10 @@
 
 use super::{fresh, open, server, settings, until};
 use crate::redis_lab::Proxy;
-use crate::store::contract::{Draft, port, stored};
+use crate::store::contract::{Draft, port, stored, switch};
 use crate::store::redis::Settings;
 use futures_util::future::join_all;
+use switchyard_actors::domain::record::Index;
 use switchyard_actors::ports::store::{CommitError, Store};
 
 #[tokio::test]
@@ -91,4 +92,21 @@ async fn two_stores_see_each_others_commits() {
     let key = port("s", "1");
     let id = Draft::putting(&key, 7).apply(&one).await;
     assert_eq!(stored(&other, &key).await, Some((id, 7)));
+}
+
+#[tokio::test]
+async fn a_registry_that_a_server_lost_is_written_again_after_it_was_away() {
+    let server = server();
+    let store = fresh(settings(vec![server.url()])).await;
+    let key = port("s", "1");
+    let work = || Draft::putting(&key, 1).include(&Index::Work(switch("s")), "member", 1);
+    work().apply(&store).await;
+    assert_eq!(store.switches_with_work().await, Ok(vec![switch("s")]));
+    // What a power cut may take from a server that syncs once a second.
+    server.command(&["DEL", &store.shared.names.with_work()]).expect("an answer");
+    server.kill();
+    server.restart().expect("it starts again");
+    until("it answers", async || store.ping().await.is_ok()).await;
+    work().apply(&store).await;
+    assert_eq!(store.switches_with_work().await, Ok(vec![switch("s")]));
 }
