@@ -6,8 +6,9 @@
 //! ```
 //!
 //! The announcement comes first, so a process that dies anywhere after the commit leaves an outbox that is found; it has
-//! the commit's id in it, so that one commit's relay never takes another's announcement away. A delivery is made once,
-//! however often an event is relayed.
+//! the commit's id in it, so that one commit's relay never takes another's announcement away. A sweep takes one away only
+//! when its commit was applied before the outbox was read, or is too old to come: a commit may be slower than the sweep. A
+//! delivery is made once, however often an event is relayed.
 
 use super::row::{Events, OutboxEntry};
 use super::{Shared, parsed, unavailable};
@@ -39,8 +40,26 @@ pub async fn announce(shared: &Shared, commit: &Commit) -> Result<Announcement, 
     }
 }
 
-/// Brings the outbox's events to their partners' streams, and takes the announcement back.
+/// Brings the outbox's events to their partners' streams, and takes the announcement back: its commit was judged.
 pub async fn relay(shared: &Shared, tag: &Tag, announced: &Announcement) -> Result<(), StoreUnavailable> {
+    empty(shared, tag).await?;
+    let remove = redis::cmd("ZREM").arg(shared.names.outboxes()).arg(&announced.0).to_owned();
+    shared.link.run(&remove).await.map(drop).map_err(unavailable)
+}
+
+/// The same for whoever doesn't know whether the commit was judged. Answers whether the announcement is gone.
+async fn relay_swept(shared: &Shared, swept: &Swept) -> Result<bool, StoreUnavailable> {
+    let marker = redis::cmd("EXISTS").arg(shared.names.applied(&swept.tag, swept.commit)).to_owned();
+    let applied: bool = parsed(shared.link.run(&marker).await.map_err(unavailable)?)?;
+    if applied || now_ms().saturating_sub(swept.at) > shared.settings.applied_ms {
+        relay(shared, &swept.tag, &Announcement(swept.member.clone())).await?;
+        return Ok(true);
+    }
+    empty(shared, &swept.tag).await?;
+    Ok(false)
+}
+
+async fn empty(shared: &Shared, tag: &Tag) -> Result<(), StoreUnavailable> {
     let outbox = shared.names.outbox(tag);
     let entries = redis::cmd("LRANGE").arg(&outbox).arg(0).arg(-1).to_owned();
     let entries: Vec<Vec<u8>> = parsed(shared.link.run(&entries).await.map_err(unavailable)?)?;
@@ -57,8 +76,7 @@ pub async fn relay(shared: &Shared, tag: &Tag, announced: &Announcement) -> Resu
             shared.link.run(&remove).await.map_err(unavailable)?;
         }
     }
-    let remove = redis::cmd("ZREM").arg(shared.names.outboxes()).arg(&announced.0).to_owned();
-    shared.link.run(&remove).await.map(drop).map_err(unavailable)
+    Ok(())
 }
 
 async fn deliver(shared: &Shared, partner: PartnerId, events: Vec<Event>) -> Result<(), StoreUnavailable> {
@@ -114,50 +132,80 @@ impl Outboxes {
     }
 }
 
-/// Relays everything that is announced.
+/// Relays everything that is announced. Nobody is at work: what was not judged by now never is.
 pub async fn relay_all(shared: &Shared) -> Result<(), StoreUnavailable> {
     loop {
-        let announced = announced_before(shared, u64::MAX).await?;
+        let announced = announced_before(shared, u64::MAX, 0).await?;
         if announced.is_empty() {
             return Ok(());
         }
-        for member in announced {
+        for (member, at) in announced {
             let unread = || StoreUnavailable(format!("an announcement of an outbox can't be read: {member}"));
-            let tag = tag_of(&member).ok_or_else(unread)?;
-            relay(shared, &tag, &Announcement(member)).await?;
+            let swept = Swept::read(&member, at).ok_or_else(unread)?;
+            relay(shared, &swept.tag, &Announcement(member)).await?;
         }
     }
 }
 
-/// The first announcements of before that time.
-async fn announced_before(shared: &Shared, before: u64) -> Result<Vec<String>, StoreUnavailable> {
+/// Announcements of before that time, by when, from a place on.
+async fn announced_before(
+    shared: &Shared,
+    before: u64,
+    from: usize,
+) -> Result<Vec<(String, f64)>, StoreUnavailable> {
     let old = redis::cmd("ZRANGEBYSCORE")
         .arg(shared.names.outboxes())
         .arg("-inf")
         .arg(before)
+        .arg("WITHSCORES")
         .arg("LIMIT")
-        .arg(0)
+        .arg(from)
         .arg(SWEEP_LIMIT)
         .to_owned();
     parsed(shared.link.run(&old).await.map_err(unavailable)?)
 }
 
-fn tag_of(announcement: &str) -> Option<Tag> {
-    announcement.split_once(' ').and_then(|(_, tag)| serde_json::from_str(tag).ok())
+/// An announcement that was found.
+struct Swept {
+    member: String,
+    commit: CommitId,
+    tag: Tag,
+    at: u64,
+}
+
+impl Swept {
+    fn read(member: &str, at: f64) -> Option<Self> {
+        let (commit, tag) = member.split_once(' ')?;
+        let (commit, tag) = (CommitId(commit.parse().ok()?), serde_json::from_str(tag).ok()?);
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // scores were written as u64
+        Some(Self { member: member.to_owned(), commit, tag, at: at as u64 })
+    }
 }
 
 /// Relays what was announced a while ago. Answers whether the store is still there.
 async fn sweep(shared: &Weak<Shared>, age: Duration) -> bool {
     let Some(shared) = shared.upgrade() else { return false };
     let before = now_ms().saturating_sub(u64::try_from(age.as_millis()).unwrap_or(u64::MAX));
-    for member in announced_before(&shared, before).await.unwrap_or_default() {
-        let Some(tag) = tag_of(&member) else {
-            tracing::error!(member, "an announcement of an outbox that can't be read is left alone");
-            continue;
-        };
-        if let Err(error) = relay(&shared, &tag, &Announcement(member)).await {
-            tracing::debug!(%error, %tag, "an outbox is relayed again later");
+    let mut kept = 0;
+    loop {
+        let announced = announced_before(&shared, before, kept).await.unwrap_or_default();
+        for (member, at) in &announced {
+            kept += usize::from(!sweep_one(&shared, member, *at).await);
+        }
+        if announced.len() < SWEEP_LIMIT {
+            return true;
         }
     }
-    true
+}
+
+/// Answers whether the announcement is gone.
+async fn sweep_one(shared: &Shared, member: &str, at: f64) -> bool {
+    let Some(swept) = Swept::read(member, at) else {
+        tracing::error!(member, "an announcement of an outbox that can't be read is left alone");
+        return false;
+    };
+    relay_swept(shared, &swept).await.unwrap_or_else(|error| {
+        tracing::debug!(%error, tag = %swept.tag, "an outbox is relayed again later");
+        false
+    })
 }

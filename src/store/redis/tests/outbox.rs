@@ -37,3 +37,26 @@ async fn an_event_whose_relay_never_came_is_found_by_the_sweep() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn an_announcement_outlives_sweeps_that_come_before_its_commit() {
+    let cluster = RedisCluster::start(3).expect("a cluster");
+    let quick =
+        Settings { cluster: true, outbox_sweep_ms: 20, command_ms: 2_000, ..settings(cluster.urls()) };
+    let store = fresh(quick).await;
+    let (slow, later) = (event(partner(), 1), event(partner(), 2));
+    let commit = Draft::putting(&port("s", "1"), 1).tell(slow.clone()).commit();
+    announce(&store.shared, &commit).await.expect("announced");
+    // Another one, announced after it and relayed by the sweep: so the sweep has been past the first.
+    let other = Draft::putting(&port("t", "1"), 1).tell(later.clone()).commit();
+    announce(&store.shared, &other).await.expect("announced");
+    store.shared.commit_in_one_step(&[other], Events::Outbox, 0).await.expect("applied");
+    let announced = redis::cmd("ZCARD").arg(store.shared.names.outboxes()).to_owned();
+    until("one announcement is left", async || {
+        due(&store, &later).await
+            && store.shared.link.run(&announced).await.is_ok_and(|left| left == redis::Value::Int(1))
+    })
+    .await;
+    store.shared.commit_in_one_step(&[commit], Events::Outbox, 0).await.expect("applied");
+    until("the slow one's event is due", async || due(&store, &slow).await).await;
+}
