@@ -21,13 +21,14 @@ impl Shared {
                 None => open.push(place),
             }
         }
+        let before = self.cache.ask();
         let groups = self.by_request(keys, &open);
         let asked = groups.iter().map(|group| self.read_group(keys, group));
         for (group, values) in groups.iter().zip(try_join_all(asked).await?) {
             for (place, value) in group.iter().zip(values) {
                 let stored = value.map(|value| decode(&keys[*place], &value)).transpose();
                 let stored = stored.map_err(StoreUnavailable)?;
-                self.cache.put(&keys[*place], stored.as_ref());
+                self.cache.put(before, &keys[*place], stored.as_ref());
                 found[*place] = stored;
             }
         }
