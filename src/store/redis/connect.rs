@@ -186,7 +186,7 @@ async fn judge_servers(connections: &Connections, settings: &Settings) -> Result
 async fn servers(connections: &Connections) -> Result<Vec<ServerSettings>, RedisError> {
     let mut roles = ask_primaries(connections, &redis::cmd("ROLE")).await?;
     let mut found = HashMap::new();
-    for name in ["appendonly", "appendfsync", "maxmemory-policy"] {
+    for name in ["appendonly", "appendfsync", "no-appendfsync-on-rewrite", "maxmemory-policy"] {
         // A server that hides its settings answers with an error, and no other kind of error does harm here.
         let answers = ask_primaries(connections, redis::cmd("CONFIG").arg("GET").arg(name)).await;
         for (address, value) in answers.unwrap_or_default() {
@@ -200,6 +200,7 @@ async fn servers(connections: &Connections) -> Result<Vec<ServerSettings>, Redis
             role: role_of(role),
             appendonly: config.remove("appendonly").map(|value| value == "yes"),
             appendfsync: config.remove("appendfsync"),
+            unsynced_rewrites: config.remove("no-appendfsync-on-rewrite").map(|value| value == "yes"),
             maxmemory_policy: config.remove("maxmemory-policy"),
             address,
         }

@@ -12,6 +12,8 @@ pub struct ServerSettings {
     pub appendonly: Option<bool>,
     /// `appendfsync`.
     pub appendfsync: Option<String>,
+    /// `no-appendfsync-on-rewrite`: whether nothing is synced while the file is written anew.
+    pub unsynced_rewrites: Option<bool>,
     /// `maxmemory-policy`.
     pub maxmemory_policy: Option<String>,
     /// Its role in replication.
@@ -57,7 +59,7 @@ pub fn judge(server: &ServerSettings, demanded: Durability, stated: Option<Durab
             "{address} syncs once a second: a power cut can lose the last second of accepted orders"
         )),
         Durability::Volatile => Judgement::Weak(format!(
-            "{address} keeps nothing on disk: its end loses every accepted order that isn't replicated"
+            "{address} promises nothing of its disk: its end may lose every accepted order that isn't replicated"
         )),
     }
 }
@@ -65,6 +67,7 @@ pub fn judge(server: &ServerSettings, demanded: Durability, stated: Option<Durab
 /// What the settings promise; `None` where they are hidden.
 fn found(server: &ServerSettings) -> Option<Durability> {
     match (server.appendonly?, server.appendfsync.as_deref()?) {
+        _ if server.unsynced_rewrites == Some(true) => Some(Durability::Volatile),
         (true, "always") => Some(Durability::Always),
         (true, "everysec") => Some(Durability::Everysec),
         _ => Some(Durability::Volatile),
@@ -86,6 +89,9 @@ fn too_weak(server: &ServerSettings, demanded: Durability, found: Durability) ->
     };
     let change = match server.appendonly {
         Some(false) => format!("`appendonly no` must be `appendonly yes`, with `appendfsync {fsync}`"),
+        Some(true) if server.unsynced_rewrites == Some(true) => {
+            "`no-appendfsync-on-rewrite yes` must be `no-appendfsync-on-rewrite no`".to_owned()
+        }
         Some(true) => {
             let seen = server.appendfsync.as_deref().unwrap_or("?");
             format!("`appendfsync {seen}` must be `appendfsync {fsync}`")
@@ -107,6 +113,7 @@ mod tests {
             address: "db:6379".into(),
             appendonly: Some(appendonly),
             appendfsync: Some(appendfsync.into()),
+            unsynced_rewrites: Some(false),
             maxmemory_policy: Some("noeviction".into()),
             role: Some("master".into()),
         }
@@ -144,6 +151,9 @@ mod tests {
         assert!(why.contains("`appendfsync everysec` must be `appendfsync always`"), "{why}");
         let why = refusal(&server(false, "everysec"), Durability::Always, None);
         assert!(why.contains("`appendonly no` must be `appendonly yes`"), "{why}");
+        let lax = ServerSettings { unsynced_rewrites: Some(true), ..server(true, "always") };
+        let why = refusal(&lax, Durability::Everysec, None);
+        assert!(why.contains("`no-appendfsync-on-rewrite yes` must be"), "{why}");
     }
 
     #[test]
