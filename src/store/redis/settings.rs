@@ -115,6 +115,8 @@ impl Settings {
             ("max_in_flight", self.max_in_flight as u64),
             ("connections", self.connections as u64),
             ("connect_ms", self.connect_ms),
+            ("first_reconnect_ms", self.first_reconnect_ms),
+            ("longest_reconnect_ms", self.longest_reconnect_ms),
             ("ping_ms", self.ping_ms),
             ("applied_ms", self.applied_ms),
             ("outbox_sweep_ms", self.outbox_sweep_ms),
