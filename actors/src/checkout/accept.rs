@@ -237,11 +237,10 @@ fn row_of_acceptance(
     commit.writes.push(put(key, Record::Checkout(claim.clone())));
     let (home, claimed) = (home_of(place), commit.id);
     let mut row = vec![commit];
-    // Nobody knows these ids yet, and whoever finishes the claim writes the entries again.
-    row.extend(
-        ids_of(claim)
-            .map(|id| Commit { order: Order::BesideNext, ..directory_entry(outside, id, &home, None) }),
-    );
+    // Nobody knows these ids yet, so their entries may be written at the same time; but the proposal comes after both: where
+    // they lead is the one place where it may be.
+    row.extend(ids_of(claim).map(|id| directory_entry(outside, id, &home, None)));
+    row[1].order = if row.len() > 2 { Order::BesideNext } else { Order::InTurn };
     row.push(propose(outside, claim, plan, place, home));
     row.push(confirm(outside, claim, place, claimed));
     row
@@ -425,33 +424,41 @@ pub async fn finish(outside: &Outside, known: &CheckoutRecord, stored: &Stored) 
         let_go(outside, known, stored.version).await;
         return Ok(());
     }
-    let row = row_of_the_rest(outside, known, stored, plan, place).await.map_err(away)?;
+    let Some(row) = row_of_the_rest(outside, known, stored, plan, place).await.map_err(away)? else {
+        let_go(outside, known, stored.version).await;
+        return Ok(());
+    };
     // A denial means that someone else has finished it, or let it go: the next look tells.
     let _ = commit(outside, row).await?;
     Ok(())
 }
 
-/// What is still missing of a row whose claim is there.
+/// What is still missing of a row whose claim is there; `None` when it leads to another switch by now: the inventory has
+/// moved the place, and a proposal may stand where the entries lead. Without its claim, that one is an orphan.
 async fn row_of_the_rest(
     outside: &Outside,
     claim: &CheckoutRecord,
     stored: &Stored,
     plan: &PlanVersion,
     place: &Place,
-) -> Result<Vec<Commit>, StoreUnavailable> {
+) -> Result<Option<Vec<Commit>>, StoreUnavailable> {
     let home = home_of(place);
     let ids: Vec<_> = ids_of(claim).collect();
     let mut keys: Vec<_> = ids.iter().map(|id| Key::Directory(*id)).collect();
     keys.push(Key::Subscription(home.clone(), claim.receipt.subscription()));
     let mut read = outside.store.read(&keys).await?;
     let proposed = read.pop().flatten().is_some();
+    let leads_elsewhere = |entry: &Stored| entry.record != Record::Directory(home.clone());
+    if read.iter().flatten().any(leads_elsewhere) {
+        return Ok(None);
+    }
     let missing = ids.iter().zip(&read).filter(|(_, entry)| entry.is_none());
     let mut row: Vec<_> = missing.map(|(id, _)| directory_entry(outside, *id, &home, None)).collect();
     if !proposed {
         row.push(propose(outside, claim, plan, place, home));
     }
     row.push(confirm(outside, claim, place, stored.version));
-    Ok(row)
+    Ok(Some(row))
 }
 
 fn wake(wakes: &dyn Wakes, request: &CheckoutRequest, place: &Place) {
