@@ -1,5 +1,7 @@
 //! What an operator asks for: answered in lines of text, by the service that has the store or by the command line itself.
 
+pub mod drift;
+
 use crate::inventory::{self, Applied, ApplyError, ProcessSecrets, Surroundings};
 use crate::machine::{SystemClock, SystemEntropy};
 use crate::ssh::Platforms;
@@ -51,7 +53,7 @@ pub fn describe(applied: &Applied) -> Vec<String> {
     lines
 }
 
-/// Every switch: platform, address, open work, quarantine.
+/// Every switch: platform, address, open work, quarantine, drift that an operator must look at.
 ///
 /// # Errors
 /// When the store can't be read.
@@ -61,7 +63,8 @@ pub async fn list_switches(store: &dyn Store) -> anyhow::Result<Vec<String>> {
     lines.push(format!("{:<24} {:<14} {:<28} {:>6}  {}", "SWITCH", "PLATFORM", "ADDRESS", "WORK", "STATE"));
     for member in members {
         let id = SwitchId::parse(&member.member)?;
-        let read = store.read(&[Key::Switch(id.clone()), Key::SwitchStatus(id.clone())]).await?;
+        let keys = [Key::Switch(id.clone()), Key::Drift(id.clone()), Key::SwitchStatus(id.clone())];
+        let read = store.read(&keys).await?;
         let (mut platform, mut address) = (String::new(), String::new());
         let mut state = "in service".to_owned();
         for stored in read.into_iter().flatten() {
@@ -70,6 +73,11 @@ pub async fn list_switches(store: &dyn Store) -> anyhow::Result<Vec<String>> {
                     address = format!("{}:{}", switch.host, switch.ssh_port);
                     platform = switch.platform;
                 }
+                Record::Drift(found) if found.is_held_back() => {
+                    let outcome = found.last.map(|last| last.outcome.to_string()).unwrap_or_default();
+                    state = format!("in service; drift {outcome}");
+                }
+                // It comes last, and outweighs the rest.
                 Record::SwitchStatus(SwitchStatus { quarantined: Some(why), .. }) => {
                     state = format!("QUARANTINED: {why}");
                 }

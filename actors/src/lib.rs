@@ -25,6 +25,7 @@ pub mod ports;
 pub mod provisioning;
 pub mod settings;
 pub mod supervision;
+pub mod surveyor;
 pub mod switch;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

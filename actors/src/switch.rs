@@ -8,13 +8,16 @@
 //! It owns its switch, by a lease, only while there is work or an open session, and while this instance is the preferred
 //! one for it. At a safe point after that it closes the session, gives the lease back, tells whoever is preferred, and ends.
 
+mod check;
 mod choose;
 mod effects;
+mod managed;
 mod settle;
 mod standing;
 mod step;
 mod task;
 
+use crate::domain::contact::Contact;
 use crate::domain::failure::DriverFailure;
 use crate::domain::ids::{PortName, SwitchId};
 use crate::domain::record::Tag;
@@ -27,6 +30,7 @@ use crate::ports::store::StoreUnavailable;
 use actix::{
     Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, SpawnHandle, WrapFuture,
 };
+use check::Survey;
 use choose::{Choice, Freedom};
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -126,6 +130,8 @@ pub struct SwitchSupervisor {
     saving: Vec<PortName>,
     save_pace: SavePace,
     proven: BTreeSet<PortName>,
+    contact: Contact,
+    survey: Option<Survey>,
     effects: VecDeque<SessionEffect>,
     busy: bool,
     woken: bool,
@@ -150,6 +156,8 @@ impl SwitchSupervisor {
             saving: Vec::new(),
             save_pace: SavePace::default(),
             proven: BTreeSet::new(),
+            contact: Contact::default(),
+            survey: None,
             effects: VecDeque::new(),
             busy: false,
             woken: false,
@@ -275,6 +283,12 @@ impl SwitchSupervisor {
 
     fn happened(&mut self, event: SessionEvent) {
         let now = self.outside.clock.now();
+        self.contact = self.contact.after(&event);
+        if self.contact == Contact::Lost
+            && let Some(survey) = &mut self.survey
+        {
+            survey.start_over();
+        }
         self.save_pace = self.save_pace.after(&self.state, &event, now, &self.outside.settings.save_policy());
         match self.state.clone().apply(event, now, &self.outside.settings.job.policy()) {
             Ok((state, effects)) => {
@@ -312,7 +326,14 @@ impl SwitchSupervisor {
         };
         let quarantined = matches!(self.state, SessionState::Quarantined { .. });
         let no_save_before = self.save_pace.waits_until(self.outside.clock.now());
-        let freedom = Freedom { may_begin, quarantined, proven: self.proven.clone(), no_save_before };
+        let freedom = Freedom {
+            may_begin,
+            quarantined,
+            proven: self.proven.clone(),
+            no_save_before,
+            contact: self.contact,
+            survey: self.survey.clone(),
+        };
         let (outside, duty, session) = (Arc::clone(&self.outside), self.duty.clone(), self.session.take());
         self.run(context, async move {
             let duty = duty.expect("only a supervisor on duty chooses");
@@ -335,6 +356,14 @@ impl SwitchSupervisor {
             Choice::Save(ports) => {
                 self.saving = ports;
                 self.happened(SessionEvent::Begun(Errand::Save));
+            }
+            Choice::Check(survey) => {
+                self.survey = Some(survey);
+                self.woken = true;
+            }
+            Choice::Checked => {
+                (self.survey, self.contact) = (None, Contact::Unbroken);
+                self.woken = true;
             }
             Choice::Wait(until) => self.wait(until, context),
             Choice::Rest => self.rest(context),

@@ -33,6 +33,8 @@ pub enum WorkItem {
     Job(JobId),
     /// A port that is dirty, to be brought back, or applied and not saved.
     Port(PortName),
+    /// The managed ports, to be compared with what they should be; one of them a visit, and nothing is written.
+    Check,
 }
 
 /// One stay in the switch's configuration: one to many ports, each with its own outcome.
@@ -56,6 +58,8 @@ pub enum Errand {
 pub enum Step {
     /// Is the kept session still alive?
     Probe,
+    /// Read the port, and change nothing.
+    Check,
     /// Read the port before anything is changed.
     ReadBefore,
     /// Put the lines on record, then send them.
@@ -154,6 +158,8 @@ pub enum SessionEvent {
 pub enum VisitOutcome {
     /// Read back, and as wanted.
     Verified,
+    /// A check read it, and it is this instead.
+    Drifted(PortConfig),
     /// It failed before anything was sent.
     FailedUntouched(DriverFailure),
     /// It failed, was undone, and the port is read back as it was.
@@ -204,7 +210,8 @@ impl SessionState {
                 Ok((Self::Connecting { errand, failures }, vec![Do::Open]))
             }
             (Self::Connecting { errand: Errand::Visit(visit), .. }, E::Opened) => {
-                Ok((Self::Applying { visit, step: Step::ReadBefore }, vec![Do::RunStep]))
+                let step = first_step(&visit);
+                Ok((Self::Applying { visit, step }, vec![Do::RunStep]))
             }
             (Self::Connecting { errand: Errand::Save, .. }, E::Opened) => Ok((Self::Saving, vec![Do::Save])),
             (Self::Ready, E::Begun(Errand::Visit(visit))) => {
@@ -302,16 +309,27 @@ impl SessionState {
 
 type Next = Result<(SessionState, Vec<SessionEffect>), Denied>;
 
+/// With an open session.
+fn first_step(visit: &Visit) -> Step {
+    if visit.work.contains(&WorkItem::Check) { Step::Check } else { Step::ReadBefore }
+}
+
 /// Within a visit: read, apply, read back, and undo when that found something else.
 fn next_step(visit: Visit, step: Step, result: StepResult) -> Next {
     use StepResult as R;
     let goes_on = |visit, step| Ok((SessionState::Applying { visit, step }, vec![SessionEffect::RunStep]));
     match (step, result) {
-        (Step::Probe, R::Alive) => goes_on(visit, Step::ReadBefore),
+        (Step::Probe, R::Alive) => {
+            let step = first_step(&visit);
+            goes_on(visit, step)
+        }
+        (Step::Check, R::Differs(found)) => Ok(settled(VisitOutcome::Drifted(found), visit)),
         (Step::ReadBefore, R::Differs(_)) => goes_on(visit, Step::Apply),
         (Step::Apply, R::Sent) => goes_on(visit, Step::ReadBack),
         // Nothing to do also counts: a repeat of what was already applied.
-        (Step::ReadBefore | Step::ReadBack, R::AsWanted) => Ok(settled(VisitOutcome::Verified, visit)),
+        (Step::Check | Step::ReadBefore | Step::ReadBack, R::AsWanted) => {
+            Ok(settled(VisitOutcome::Verified, visit))
+        }
         (Step::Restore { cause }, R::Restored) => Ok(settled(VisitOutcome::FailedRestored(cause), visit)),
         (Step::Restore { cause }, R::NotRestored) => Ok(settled(VisitOutcome::FailedUnclear(cause), visit)),
         (Step::Apply | Step::Restore { .. }, R::Overtaken) => Ok(settled(VisitOutcome::Overtaken, visit)),
@@ -341,7 +359,7 @@ fn failed(
             let errand = Errand::Visit(visit);
             Ok((SessionState::Connecting { errand, failures: 0 }, vec![Do::Close, Do::Open]))
         }
-        SessionState::Applying { visit, step: Step::ReadBefore } if usable => {
+        SessionState::Applying { visit, step: Step::Check | Step::ReadBefore } if usable => {
             Ok(settled(VisitOutcome::FailedUntouched(failure), visit))
         }
         SessionState::Applying { visit, step: Step::Apply | Step::ReadBack } if usable => {
@@ -353,7 +371,9 @@ fn failed(
         }
         SessionState::Applying { visit, step } => {
             let outcome = match step {
-                Step::ReadBefore | Step::Probe => VisitOutcome::FailedUntouched(failure.clone()),
+                Step::Check | Step::ReadBefore | Step::Probe => {
+                    VisitOutcome::FailedUntouched(failure.clone())
+                }
                 Step::Apply | Step::ReadBack => VisitOutcome::FailedUnclear(failure.clone()),
                 Step::Restore { cause } => VisitOutcome::FailedUnclear(cause),
             };
@@ -403,6 +423,7 @@ fn broken(
 fn step_name(step: &Step) -> &'static str {
     match step {
         Step::Probe => "probing",
+        Step::Check => "checking",
         Step::ReadBefore => "reading before",
         Step::Apply => "applying",
         Step::ReadBack => "reading back",
@@ -450,13 +471,20 @@ mod tests {
         SessionState::Applying { visit: visit(), step }
     }
 
+    fn check() -> Visit {
+        Visit { work: vec![WorkItem::Check] }
+    }
+
     fn states() -> Vec<SessionState> {
         vec![
             SessionState::Idle,
             SessionState::Connecting { errand: Errand::Visit(visit()), failures: 0 },
+            SessionState::Connecting { errand: Errand::Visit(check()), failures: 0 },
             SessionState::Connecting { errand: Errand::Save, failures: 0 },
             SessionState::Ready,
             applying(Step::Probe),
+            SessionState::Applying { visit: check(), step: Step::Probe },
+            SessionState::Applying { visit: check(), step: Step::Check },
             applying(Step::ReadBefore),
             applying(Step::Apply),
             applying(Step::ReadBack),
@@ -502,6 +530,7 @@ mod tests {
             SessionEvent::IdleElapsed,
             SessionEvent::Released,
             SessionEvent::StepDone(StepResult::Overtaken),
+            SessionEvent::Begun(Errand::Visit(check())),
         ]
     }
 
@@ -512,6 +541,7 @@ mod tests {
             SessionState::Ready => 'R',
             SessionState::Applying { step, .. } => match step {
                 Step::Probe => 'p',
+                Step::Check => 'k',
                 Step::ReadBefore => 'r',
                 Step::Apply => 'a',
                 Step::ReadBack => 'b',
@@ -526,21 +556,24 @@ mod tests {
     #[test]
     fn every_state_meets_every_event_as_drawn() {
         // Columns: visit, save, opened, alive, as wanted, differs, sent, restored, not restored, saved,
-        // lost, rejected, login refused, tenure lapsed, idle, released, overtaken. A dot is denied.
+        // lost, rejected, login refused, tenure lapsed, idle, released, overtaken, check. A dot is denied.
         let drawn = [
-            "CC...............", // idle
-            "..r.......BBQI...", // connecting for a visit
-            "..S.......BBQI...", // connecting for a save
-            "pS........BBQII..", // ready
-            "...r......CCCC...", // probing
-            "....Ra....BRQI...", // reading before
-            "......b...BuQI..R", // applying
-            "....R.....BuQI...", // reading back
-            ".......RR.BRQI..R", // restoring
-            ".........RBBQI...", // saving
-            "CC...............", // backing off, and the time has come
-            ".................", // backing off
-            "...............I.", // quarantined
+            "CC...............C", // idle
+            "..r.......BBQI....", // connecting for a visit
+            "..k.......BBQI....", // connecting for a check
+            "..S.......BBQI....", // connecting for a save
+            "pS........BBQII..p", // ready
+            "...r......CCCC....", // probing
+            "...k......CCCC....", // probing for a check
+            "....RR....BRQI....", // checking
+            "....Ra....BRQI....", // reading before
+            "......b...BuQI..R.", // applying
+            "....R.....BuQI....", // reading back
+            ".......RR.BRQI..R.", // restoring
+            ".........RBBQI....", // saving
+            "CC...............C", // backing off, and the time has come
+            "..................", // backing off
+            "...............I..", // quarantined
         ];
         for (state, row) in states().into_iter().zip(drawn) {
             let next = |event: SessionEvent| state.clone().apply(event, NOW, &POLICY);
@@ -594,7 +627,7 @@ mod tests {
     proptest! {
         #[test]
         fn there_is_never_a_second_session_and_each_visit_is_settled_once(
-            picks in proptest::collection::vec((0..17usize, 0..60_000u64), 0..120)
+            picks in proptest::collection::vec((0..18usize, 0..60_000u64), 0..120)
         ) {
             let (mut state, mut model, mut now) = (SessionState::Idle, Model::default(), NOW);
             for (pick, later) in picks {

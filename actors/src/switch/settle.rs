@@ -1,7 +1,9 @@
 //! What a visit came to, as one commit: the job's outcome, the subscription, the port, the events, the queue. Outcome
 //! and event are never apart.
 
+use super::managed;
 use super::task::{Duty, Task};
+use crate::domain::drift::ManagedPort;
 use crate::domain::event::{Event, News};
 use crate::domain::failure::{DriverFailure, FailureReason};
 use crate::domain::ids::{EventId, JobId, PortName, PortRef};
@@ -12,6 +14,7 @@ use crate::domain::record::{
 };
 use crate::domain::session::{VisitOutcome, WorkItem};
 use crate::domain::subscription::SubscriptionEvent;
+use crate::domain::upkeep::{Upkeep, UpkeepEvent};
 use crate::fail_points::{FailPoint, reach};
 use crate::outside::{Outside, put, unchanged};
 use crate::ports::store::{Commit, CommitError, Denial, Durability, Stored, Write};
@@ -36,6 +39,7 @@ struct Read {
     subscription: Option<(SubscriptionRecord, Stored)>,
     port: PortRecord,
     port_stored: Option<Stored>,
+    managed: Option<(ManagedPort, Stored)>,
     transcript: Option<String>,
 }
 
@@ -93,6 +97,7 @@ fn job_event(outside: &Outside, task: &Task, outcome: &VisitOutcome) -> Option<J
     Some(match outcome {
         VisitOutcome::Verified => JobEvent::Verified,
         VisitOutcome::Overtaken => JobEvent::Interrupted,
+        VisitOutcome::Drifted(_) => unreachable!("a check has no job"),
         VisitOutcome::FailedUntouched(failure)
         | VisitOutcome::FailedRestored(failure)
         | VisitOutcome::FailedUnclear(failure) => JobEvent::AttemptFailed {
@@ -143,7 +148,7 @@ impl Change<'_> {
 
     async fn read(&self) -> Read {
         let switch = self.duty.switch.id.clone();
-        let mut keys = vec![Key::Port(self.port.clone())];
+        let mut keys = vec![Key::Port(self.port.clone()), Key::Managed(self.port.clone())];
         if let Some(job) = self.job_id {
             keys.extend([Key::Job(switch.clone(), job), Key::Transcript(switch.clone(), job)]);
         }
@@ -153,6 +158,10 @@ impl Change<'_> {
             Some(Stored { record: Record::Port(port), .. }) => port.clone(),
             _ => PortRecord::new(self.port.clone()),
         };
+        let managed = read.next().flatten().and_then(|stored| match stored.record.clone() {
+            Record::Managed(managed) => Some((managed, stored)),
+            _ => None,
+        });
         let job = read.next().flatten().and_then(|stored| match stored.record.clone() {
             Record::Job(job) => Some((job, stored)),
             _ => None,
@@ -165,7 +174,7 @@ impl Change<'_> {
             Some((job, _)) => self.read_subscription(job).await,
             None => None,
         };
-        Read { job, subscription, port, port_stored, transcript }
+        Read { job, subscription, port, port_stored, managed, transcript }
     }
 
     async fn read_subscription(&self, job: &JobRecord) -> Option<(SubscriptionRecord, Stored)> {
@@ -198,11 +207,13 @@ impl Change<'_> {
             if effect == JobEffect::Settle {
                 final_failure = matches!(job.state, JobState::Failed { .. });
                 self.announce(&mut commit, &job, read.subscription.as_ref(), &mut port);
+                commit.writes.extend(upkeep_after(&job, task));
                 settled.announced = Some(job.key.partner);
             }
             self.keep_transcript(&mut commit, job.id, read.transcript.as_deref());
             commit.writes.push(put(key, Record::Job(job)));
         }
+        self.note_repair(&mut commit, read, task);
         self.change_port(&mut commit, port, read, task, final_failure);
         (commit, settled)
     }
@@ -261,6 +272,24 @@ impl Change<'_> {
         commit.events.extend(news.iter().map(|news| Event::new(id(), news, &job.key, now)));
     }
 
+    /// A port that was found otherwise, and is as it should be.
+    fn note_repair(&self, commit: &mut Commit, read: &Read, task: Option<&Task>) {
+        let is_repaired =
+            matches!(self.outcome, Some(VisitOutcome::Verified | VisitOutcome::FailedRestored(_)));
+        let (true, None, Some(task), Some((managed, stored))) =
+            (is_repaired, self.job_id, task, &read.managed)
+        else {
+            return;
+        };
+        let (now, policy) = (self.outside.clock.now(), self.outside.settings.drift.policy().upkeep);
+        let (upkeep, _) = managed.upkeep.apply(UpkeepEvent::Repaired, now, &policy);
+        if managed.want == task.want && upkeep != managed.upkeep {
+            let key = Key::Managed(self.port.clone());
+            commit.expect.push(unchanged(key.clone(), Some(stored)));
+            commit.writes.push(put(key, Record::Managed(ManagedPort { upkeep, ..managed.clone() })));
+        }
+    }
+
     fn keep_transcript(&self, commit: &mut Commit, job: JobId, earlier: Option<&str>) {
         if self.transcript.is_empty() {
             return;
@@ -292,7 +321,7 @@ impl Change<'_> {
                 state.before().cloned().map(|want| PortEvent::Verified { want })
             }
             // Whoever changed the record said what it is.
-            (Some(VisitOutcome::Overtaken), _) => None,
+            (Some(VisitOutcome::Overtaken | VisitOutcome::Drifted(_)), _) => None,
             // A half of ours may stand there, from this visit or an earlier one, and no job comes back for it.
             (Some(VisitOutcome::FailedUnclear(_) | VisitOutcome::FailedUntouched(_)) | None, _) => {
                 (final_failure || self.job_id.is_none()).then_some(PortEvent::LeftUnclear)
@@ -321,6 +350,22 @@ impl Change<'_> {
         let repairing = task.is_some_and(|task| matches!(task.item, WorkItem::Port(_)));
         let failed = !matches!(self.outcome, Some(VisitOutcome::Verified | VisitOutcome::Overtaken));
         if repairing && failed { self.outside.settings.supervision.repair_ms } else { 0 }
+    }
+}
+
+/// What an outcome makes of the port's upkeep: live, it is to stay as it was read back; let go of, it is nobody's.
+fn upkeep_after(job: &JobRecord, task: Option<&Task>) -> [Write; 2] {
+    match (&job.state, task) {
+        (JobState::Completed { .. }, Some(task)) => managed::manage(ManagedPort {
+            at: job.port.clone(),
+            subscription: job.subscription,
+            want: task.verified.clone().unwrap_or_else(|| task.want.clone()),
+            upkeep: Upkeep::default(),
+        }),
+        (JobState::Completed { .. }, None) => unreachable!("what was not visited was not read back"),
+        (JobState::Failed { .. } | JobState::Queued { .. } | JobState::Running { .. }, _) => {
+            managed::let_go(&job.port)
+        }
     }
 }
 
