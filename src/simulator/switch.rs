@@ -199,6 +199,30 @@ impl SimulatedSwitch {
         });
     }
 
+    /// A change that somebody types at the console, in the running configuration alone: a reboot undoes it.
+    ///
+    /// # Panics
+    /// If the switch has no such port.
+    pub fn change_by_hand(&self, port: &str, change: impl FnOnce(&mut PortConfig)) {
+        let port = self.port_number(port).expect("the switch has this port");
+        self.change(|state| {
+            let mut config = state.device.running.port_with_table(port);
+            change(&mut config);
+            state.device.running.put_port(port, config);
+        });
+    }
+
+    /// The start-up configuration of a port becomes that of a switch nobody has configured, as when an older file was put
+    /// back: the next reboot brings it.
+    ///
+    /// # Panics
+    /// If the switch has no such port.
+    pub fn forget_startup(&self, port: &str) {
+        let port = self.port_number(port).expect("the switch has this port");
+        let factory = PortConfig::factory(self.plan.personality);
+        self.change(|state| state.device.startup.put_port(port, factory));
+    }
+
     pub fn counts(&self) -> SwitchCounts {
         self.look(|state| state.counts)
     }
