@@ -362,7 +362,7 @@ impl SwitchSupervisor {
                 self.woken = true;
             }
             Choice::Checked => {
-                (self.survey, self.contact) = (None, Contact::Unbroken);
+                (self.survey, self.contact) = (None, self.contact.checked());
                 self.woken = true;
             }
             Choice::Wait(until) => self.wait(until, context),

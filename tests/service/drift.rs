@@ -136,8 +136,8 @@ impl World {
     }
 
     fn wrote_nothing_since(&self, before: &[usize; 2]) {
-        for switch in 0..2 {
-            let since = &self.commands(switch)[before[switch]..];
+        for (switch, before) in before.iter().enumerate() {
+            let since = &self.commands(switch)[*before..];
             let is_a_write = |line: &&String| line.starts_with("configure") || line.starts_with("write");
             assert!(!since.iter().any(|line| is_a_write(&line)), "{since:?}");
             assert!(since.iter().any(|line| line.starts_with("show running-config interface")), "{since:?}");

@@ -131,8 +131,6 @@ pub struct CheckReport {
 pub struct SwitchDrift {
     /// Which.
     pub switch: SwitchId,
-    /// When ports that were live before there was upkeep were taken into it; `None` when that has yet to be done.
-    pub adopted_at: Option<UnixMillis>,
     /// What an operator asked for, until a check has answered it.
     pub order: Option<CheckOrder>,
     /// The last check.
@@ -168,7 +166,7 @@ impl SwitchDrift {
     /// A switch that no check has seen.
     #[must_use]
     pub fn new(switch: SwitchId) -> Self {
-        Self { switch, adopted_at: None, order: None, last: None, log: Vec::new() }
+        Self { switch, order: None, last: None, log: Vec::new() }
     }
 
     /// Puts an operator's order on record. A consent that no check has answered yet is not taken back by asking once more.
@@ -205,7 +203,7 @@ impl SwitchDrift {
         );
         log.drain(..log.len().saturating_sub(policy.entries));
         let last = Some(CheckReport { at: now, ports, outcome });
-        Self { adopted_at: self.adopted_at.or(Some(now)), order: None, last, log, ..self }
+        Self { order: None, last, log, ..self }
     }
 
     /// Puts a check on record that the switch didn't let come to its end. What was ordered stays ordered.
@@ -390,7 +388,7 @@ mod tests {
         let mut found = differing(1);
         found.push((port(1), Upkeep::Steady, Found::AsWanted));
         let drift = checked(SwitchDrift { order, ..drift() }, found);
-        assert_eq!((drift.order, drift.adopted_at), (None, Some(NOW)));
+        assert_eq!(drift.order, None);
         let outcome = CheckOutcome::Judged { differing: 1, repaired: 1 };
         assert_eq!(drift.last, Some(CheckReport { at: NOW, ports: 2, outcome }));
         assert_eq!(drift.log.len(), 1);
@@ -422,7 +420,7 @@ mod tests {
     fn a_check_that_did_not_come_to_its_end_leaves_the_order_open() {
         let order = Some(CheckOrder { at: NOW, consent: Consent::Everything });
         let drift = SwitchDrift { order, ..drift() }.unfinished("no answer".into(), 4, NOW);
-        assert_eq!((drift.order, drift.adopted_at), (order, None));
+        assert_eq!(drift.order, order);
         assert!(!drift.is_held_back());
     }
 

@@ -139,7 +139,7 @@ async fn begin(outside: &Outside, duty: &Duty, reason: Reason) -> Result<Choice,
     if reason == Reason::Reconnected && drift.last.as_ref().is_some_and(|last| is_fresh(last.at)) {
         return Ok(Choice::Checked);
     }
-    if drift.adopted_at.is_none() && !adopt(outside, duty).await? {
+    if !adopt(outside, duty).await? {
         return Ok(Choice::Fenced);
     }
     let members = outside.store.members(&Index::Managed(duty.switch.id.clone()), MANAGED_MAX).await?;
@@ -293,13 +293,18 @@ fn close(commit: &mut Commit, duty: &Duty, drift: SwitchDrift, stored: Option<&S
 }
 
 fn tell(duty: &Duty, judged: &[Judged]) {
+    let switch = &duty.switch.id;
+    let held_back = judged.iter().filter(|one| one.response == Some(Response::HeldBack)).count();
+    if held_back > 0 {
+        tracing::error!(%switch, held_back, "so many ports drifted that none is repaired until `check --repair`");
+    }
     for Judged { port, response, .. } in judged {
         match response {
-            None => {}
-            Some(response @ (Response::HeldBack | Response::GivenUp)) => {
-                tracing::error!(switch = %duty.switch.id, %port, %response, "drift that an operator must look at");
+            None | Some(Response::HeldBack) => {}
+            Some(Response::GivenUp) => {
+                tracing::error!(%switch, %port, "drifted too often, and is left alone until `check --repair`");
             }
-            Some(response) => tracing::warn!(switch = %duty.switch.id, %port, %response, "drift"),
+            Some(response) => tracing::warn!(%switch, %port, %response, "drift"),
         }
     }
 }

@@ -4,48 +4,62 @@
 //! that lets go of it. Ports that were live before there was upkeep are adopted, once a switch, as the job that made them
 //! live wanted them. It never takes in a port that no active subscription holds.
 
-use super::task::Duty;
+use super::task::{Duty, Task};
 use crate::domain::drift::ManagedPort;
 use crate::domain::ids::{JobId, PortName, PortRef};
 use crate::domain::job::JobState;
-use crate::domain::record::{Index, Key, PortRecord, Record, SubscriptionRecord};
+use crate::domain::record::{Index, JobRecord, Key, PortRecord, Record, SubscriptionRecord};
 use crate::domain::subscription::SubscriptionState;
-use crate::domain::upkeep::Upkeep;
+use crate::domain::upkeep::{Upkeep, UpkeepEvent};
 use crate::outside::{Outside, put, unchanged};
-use crate::ports::store::{CommitError, Denial, StoreUnavailable, Stored, Write};
+use crate::ports::store::{Commit, CommitError, Denial, StoreUnavailable, Stored, Write};
 
 /// The most ports of a switch.
 const PORTS_MAX: usize = 10_000;
 
-/// Takes ports into upkeep that were live before there was any: each that the inventory has, if an active subscription holds
-/// it. Answers `false` when someone else owns the switch by now.
+/// Ports that are read in one go.
+const LOOK_AHEAD: usize = 64;
+
+/// Takes ports into upkeep that are live and are not in it, by a release that knew of none: each that the inventory has, if
+/// an active subscription holds it. Asked with each check, since such a release may still run beside this one. Answers
+/// `false` when someone else owns the switch by now.
 ///
 /// # Errors
 /// [`StoreUnavailable`].
 pub async fn adopt(outside: &Outside, duty: &Duty) -> Result<bool, StoreUnavailable> {
     let switch = &duty.switch.id;
-    for member in outside.store.members(&Index::Ports(switch.clone()), PORTS_MAX).await? {
-        let Ok(port) = PortName::parse(&member.member) else { continue };
-        let at = PortRef { switch: switch.clone(), port };
-        let keys = [Key::Port(at.clone()), Key::Managed(at)];
-        let mut read = outside.store.read(&keys).await?.into_iter();
-        let (Some(stored), None) = (read.next().flatten(), read.next().flatten()) else { continue };
-        let Record::Port(port) = stored.record.clone() else { continue };
-        let Some((managed, subscription)) = live_on(outside, duty, &port).await? else { continue };
-        let mut commit = outside.commit(duty.tag());
-        commit.lease = Some(duty.lease);
-        commit.expect.push(unchanged(Key::Port(port.at.clone()), Some(&stored)));
-        commit.expect.push(unchanged(Key::Managed(port.at.clone()), None));
-        let key = Key::Subscription(duty.tag(), managed.subscription);
-        commit.expect.push(unchanged(key, Some(&subscription)));
-        commit.writes.extend(manage(managed));
-        if let Err(CommitError::Denied { why: Denial::Fenced { .. }, .. }) =
-            outside.commit_surely(vec![commit]).await
-        {
-            return Ok(false);
+    let members = outside.store.members(&Index::Ports(switch.clone()), PORTS_MAX).await?;
+    let names = members.iter().filter_map(|member| PortName::parse(&member.member).ok());
+    let ports: Vec<_> = names.map(|port| PortRef { switch: switch.clone(), port }).collect();
+    for ports in ports.chunks(LOOK_AHEAD) {
+        let keys: Vec<_> =
+            ports.iter().flat_map(|at| [Key::Port(at.clone()), Key::Managed(at.clone())]).collect();
+        for pair in outside.store.read(&keys).await?.chunks_exact(2) {
+            if let [Some(port), None] = pair
+                && !adopt_one(outside, duty, port).await?
+            {
+                return Ok(false);
+            }
         }
     }
     Ok(true)
+}
+
+async fn adopt_one(outside: &Outside, duty: &Duty, stored: &Stored) -> Result<bool, StoreUnavailable> {
+    let Record::Port(port) = stored.record.clone() else { return Ok(true) };
+    let Some((managed, subscription)) = live_on(outside, duty, &port).await? else { return Ok(true) };
+    let mut commit = outside.commit(duty.tag());
+    commit.lease = Some(duty.lease);
+    let holder = Key::Subscription(duty.tag(), managed.subscription);
+    commit.expect = vec![
+        unchanged(Key::Port(port.at.clone()), Some(stored)),
+        unchanged(Key::Managed(port.at), None),
+        unchanged(holder, Some(&subscription)),
+    ];
+    commit.writes.extend(manage(managed));
+    let committed = outside.commit_surely(vec![commit]).await;
+    // Stale: a job has it, and takes it into upkeep itself.
+    Ok(!matches!(committed, Err(CommitError::Denied { why: Denial::Fenced { .. }, .. })))
 }
 
 /// What the port must be by the job that made it live.
@@ -87,7 +101,7 @@ async fn job_of(
 }
 
 /// Takes a port into upkeep: part of the commit that makes it live.
-pub fn manage(managed: ManagedPort) -> [Write; 2] {
+fn manage(managed: ManagedPort) -> [Write; 2] {
     let index = Index::Managed(managed.at.switch.clone());
     let member = managed.at.port.to_string();
     let key = Key::Managed(managed.at.clone());
@@ -95,8 +109,42 @@ pub fn manage(managed: ManagedPort) -> [Write; 2] {
 }
 
 /// Takes a port out of upkeep: part of the commit that lets go of it.
-#[must_use]
-pub fn let_go(at: &PortRef) -> [Write; 2] {
+fn let_go(at: &PortRef) -> [Write; 2] {
     let index = Index::Managed(at.switch.clone());
     [Write::Exclude { index, member: at.port.to_string() }, Write::Delete(Key::Managed(at.clone()))]
+}
+
+/// What an outcome makes of the port's upkeep: live, it is to stay as it was read back; let go of, it is nobody's.
+#[must_use]
+pub fn after_outcome(job: &JobRecord, task: Option<&Task>) -> [Write; 2] {
+    match (&job.state, task) {
+        (JobState::Completed { .. }, Some(task)) => manage(ManagedPort {
+            at: job.port.clone(),
+            subscription: job.subscription,
+            want: task.verified.clone().unwrap_or_else(|| task.want.clone()),
+            upkeep: Upkeep::default(),
+        }),
+        (JobState::Completed { .. }, None) => unreachable!("what was not visited was not read back"),
+        (JobState::Failed { .. }, _) => let_go(&job.port),
+        (JobState::Queued { .. } | JobState::Running { .. }, _) => {
+            unreachable!("only a settled job has an outcome")
+        }
+    }
+}
+
+/// A port that was found otherwise, and is as it should be.
+pub fn note_repair(
+    outside: &Outside,
+    commit: &mut Commit,
+    managed: &ManagedPort,
+    stored: &Stored,
+    task: &Task,
+) {
+    let policy = outside.settings.drift.policy().upkeep;
+    let (upkeep, _) = managed.upkeep.apply(UpkeepEvent::Repaired, outside.clock.now(), &policy);
+    if managed.want == task.want && upkeep != managed.upkeep {
+        let key = Key::Managed(managed.at.clone());
+        commit.expect.push(unchanged(key.clone(), Some(stored)));
+        commit.writes.push(put(key, Record::Managed(ManagedPort { upkeep, ..managed.clone() })));
+    }
 }

@@ -14,7 +14,6 @@ use crate::domain::record::{
 };
 use crate::domain::session::{VisitOutcome, WorkItem};
 use crate::domain::subscription::SubscriptionEvent;
-use crate::domain::upkeep::{Upkeep, UpkeepEvent};
 use crate::fail_points::{FailPoint, reach};
 use crate::outside::{Outside, put, unchanged};
 use crate::ports::store::{Commit, CommitError, Denial, Durability, Stored, Write};
@@ -207,13 +206,17 @@ impl Change<'_> {
             if effect == JobEffect::Settle {
                 final_failure = matches!(job.state, JobState::Failed { .. });
                 self.announce(&mut commit, &job, read.subscription.as_ref(), &mut port);
-                commit.writes.extend(upkeep_after(&job, task));
+                commit.writes.extend(managed::after_outcome(&job, task));
                 settled.announced = Some(job.key.partner);
             }
             self.keep_transcript(&mut commit, job.id, read.transcript.as_deref());
             commit.writes.push(put(key, Record::Job(job)));
         }
-        self.note_repair(&mut commit, read, task);
+        if let (None, Some(task), Some((managed, stored))) = (self.job_id, task, &read.managed)
+            && matches!(self.outcome, Some(VisitOutcome::Verified | VisitOutcome::FailedRestored(_)))
+        {
+            managed::note_repair(self.outside, &mut commit, managed, stored, task);
+        }
         self.change_port(&mut commit, port, read, task, final_failure);
         (commit, settled)
     }
@@ -270,24 +273,6 @@ impl Change<'_> {
         commit.writes.push(put(key, Record::Subscription(changed)));
         let id = || EventId(self.outside.entropy.uuid());
         commit.events.extend(news.iter().map(|news| Event::new(id(), news, &job.key, now)));
-    }
-
-    /// A port that was found otherwise, and is as it should be.
-    fn note_repair(&self, commit: &mut Commit, read: &Read, task: Option<&Task>) {
-        let is_repaired =
-            matches!(self.outcome, Some(VisitOutcome::Verified | VisitOutcome::FailedRestored(_)));
-        let (true, None, Some(task), Some((managed, stored))) =
-            (is_repaired, self.job_id, task, &read.managed)
-        else {
-            return;
-        };
-        let (now, policy) = (self.outside.clock.now(), self.outside.settings.drift.policy().upkeep);
-        let (upkeep, _) = managed.upkeep.apply(UpkeepEvent::Repaired, now, &policy);
-        if managed.want == task.want && upkeep != managed.upkeep {
-            let key = Key::Managed(self.port.clone());
-            commit.expect.push(unchanged(key.clone(), Some(stored)));
-            commit.writes.push(put(key, Record::Managed(ManagedPort { upkeep, ..managed.clone() })));
-        }
     }
 
     fn keep_transcript(&self, commit: &mut Commit, job: JobId, earlier: Option<&str>) {
@@ -350,22 +335,6 @@ impl Change<'_> {
         let repairing = task.is_some_and(|task| matches!(task.item, WorkItem::Port(_)));
         let failed = !matches!(self.outcome, Some(VisitOutcome::Verified | VisitOutcome::Overtaken));
         if repairing && failed { self.outside.settings.supervision.repair_ms } else { 0 }
-    }
-}
-
-/// What an outcome makes of the port's upkeep: live, it is to stay as it was read back; let go of, it is nobody's.
-fn upkeep_after(job: &JobRecord, task: Option<&Task>) -> [Write; 2] {
-    match (&job.state, task) {
-        (JobState::Completed { .. }, Some(task)) => managed::manage(ManagedPort {
-            at: job.port.clone(),
-            subscription: job.subscription,
-            want: task.verified.clone().unwrap_or_else(|| task.want.clone()),
-            upkeep: Upkeep::default(),
-        }),
-        (JobState::Completed { .. }, None) => unreachable!("what was not visited was not read back"),
-        (JobState::Failed { .. } | JobState::Queued { .. } | JobState::Running { .. }, _) => {
-            managed::let_go(&job.port)
-        }
     }
 }
 

@@ -246,6 +246,19 @@ fn a_port_that_changes_hands_while_a_check_reads_is_not_judged_by_it() {
 }
 
 #[test]
+fn a_port_that_was_let_go_of_is_not_read_whatever_else_is_on_record() {
+    paused(async {
+        let world = live_world(2, GraphSettings::default()).await;
+        shut_by_hand(&world, 0);
+        let free = PortRecord { holder: None, ..world.port_record(0) };
+        world.store.seed(Key::Port(port(0)), Record::Port(free));
+        let before = world.driver.reads().len();
+        assert_eq!(check_within_limits(&world).await, CheckOutcome::Judged { differing: 0, repaired: 0 });
+        assert_eq!(world.driver.reads()[before..], [port(1)]);
+    });
+}
+
+#[test]
 fn whoever_asks_again_while_a_check_reads_gets_another_one() {
     paused(async {
         let world = live_world(3, GraphSettings::default()).await;
