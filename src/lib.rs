@@ -10,6 +10,8 @@ pub mod commands;
 pub mod config;
 pub mod control;
 pub mod demo;
+#[cfg(feature = "fail-points")]
+pub mod fault_orders;
 pub mod http;
 pub mod inventory;
 pub mod machine;

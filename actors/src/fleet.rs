@@ -9,6 +9,7 @@
 
 use crate::domain::ids::SwitchId;
 use crate::domain::record::Tag;
+use crate::fail_points::{FailPoint, reach};
 use crate::outside::{Outside, Wakes};
 use crate::supervision::RestartWaits;
 use crate::switch::{StopWork, SwitchSupervisor, Unheard, Wake};
@@ -147,6 +148,7 @@ impl Fleet {
 
     /// Asks the store for work whose wake was lost, or that was there before this process.
     fn sweep(&mut self, context: &mut Context<Self>) {
+        reach(FailPoint::FleetSweeping);
         let outside = Arc::clone(&self.outside);
         let asked = async move { outside.store.switches_with_work().await };
         context.spawn(asked.into_actor(self).map(|switches, fleet, context| match switches {

@@ -13,6 +13,7 @@ pub use roll::{Members, Roll};
 
 use crate::domain::ids::InstanceId;
 use crate::domain::liveness::{Asked, Census, Heartbeat};
+use crate::fail_points::{FailPoint, reach};
 use crate::outside::{Outside, Wakes};
 use crate::ports::store::StoreUnavailable;
 use actix::{
@@ -147,6 +148,7 @@ impl Membership {
     }
 
     fn learn(&mut self, beaten: Beaten, context: &mut Context<Self>) {
+        reach(FailPoint::MembershipBeaten);
         if self.leaving {
             return;
         }
