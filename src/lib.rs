@@ -10,6 +10,8 @@ pub mod commands;
 pub mod config;
 pub mod control;
 pub mod demo;
+#[cfg(all(test, feature = "fail-points"))]
+mod histories;
 pub mod http;
 pub mod inventory;
 pub mod machine;
