@@ -12,6 +12,8 @@ pub mod control;
 pub mod demo;
 #[cfg(feature = "fail-points")]
 pub mod fault_orders;
+#[cfg(all(test, feature = "fail-points"))]
+mod histories;
 pub mod http;
 pub mod inventory;
 pub mod machine;

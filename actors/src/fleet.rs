@@ -11,13 +11,14 @@ use crate::domain::ids::SwitchId;
 use crate::domain::record::Tag;
 use crate::fail_points::{FailPoint, reach};
 use crate::outside::{Outside, Wakes};
+use crate::safeguards::{Safeguard, stands};
 use crate::supervision::RestartWaits;
 use crate::switch::{StopWork, SwitchSupervisor, Unheard, Wake};
 use actix::{
     Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, ResponseActFuture,
     WrapFuture,
 };
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
@@ -71,7 +72,7 @@ pub struct Fleet {
     wakes: Arc<dyn Wakes>,
     share: Share,
     waits: RestartWaits,
-    children: HashMap<SwitchId, Child>,
+    children: BTreeMap<SwitchId, Child>,
     stopping: bool,
 }
 
@@ -84,7 +85,7 @@ impl Fleet {
             first: Duration::from_millis(supervision.first_restart_ms),
             longest: Duration::from_millis(supervision.longest_restart_ms),
         };
-        Self { outside, wakes, share, waits, children: HashMap::new(), stopping: false }
+        Self { outside, wakes, share, waits, children: BTreeMap::new(), stopping: false }
     }
 
     fn start(&mut self, id: &SwitchId, panics: u32, context: &mut Context<Self>) {
@@ -121,6 +122,9 @@ impl Fleet {
         let wait = self.waits.after(panics);
         tracing::error!(switch = %id, panics, wait_ms = wait.as_millis(), "a supervisor panicked and is restarted");
         self.children.insert(id.clone(), Child::Restarting);
+        if !stands(Safeguard::RespawnAfterPanic) {
+            return;
+        }
         let guard = self.outside.guard(&id);
         let closed = async move {
             guard.shut_down().await;
@@ -149,6 +153,9 @@ impl Fleet {
     /// Asks the store for work whose wake was lost, or that was there before this process.
     fn sweep(&mut self, context: &mut Context<Self>) {
         reach(FailPoint::FleetSweeping);
+        if !stands(Safeguard::Sweep) {
+            return;
+        }
         let outside = Arc::clone(&self.outside);
         let asked = async move { outside.store.switches_with_work().await };
         context.spawn(asked.into_actor(self).map(|switches, fleet, context| match switches {

@@ -12,6 +12,7 @@ use crate::membership::Claim;
 use crate::outside::Outside;
 use crate::ports::hints::Hint;
 use crate::ports::store::{StoreUnavailable, Stored};
+use crate::safeguards::{Safeguard, stands};
 use actix::Context;
 use std::sync::Arc;
 
@@ -142,7 +143,8 @@ impl SwitchSupervisor {
         self.run(context, async move {
             let open = session.as_mut().expect("a save has its session");
             let mut unheard = 0;
-            let event = match limited(&outside, &duty, &mut unheard, open.save()).await {
+            let saved = async { if stands(Safeguard::SavedAfterApply) { open.save().await } else { Ok(()) } };
+            let event = match limited(&outside, &duty, &mut unheard, saved).await {
                 Ok(()) => SessionEvent::Saved,
                 Err(failure) => {
                     tracing::warn!(switch = %duty.switch.id, class = ?failure.class, %failure, "a save failed and is tried again");

@@ -15,6 +15,7 @@ use crate::domain::subscription::SubscriptionEvent;
 use crate::fail_points::{FailPoint, reach};
 use crate::outside::{Outside, put, unchanged};
 use crate::ports::store::{Commit, CommitError, Denial, Durability, Stored, Write};
+use crate::safeguards::{Safeguard, stands};
 use std::time::Duration;
 
 /// Most of a job's transcripts that is kept, over all its attempts; the oldest goes first.
@@ -131,7 +132,10 @@ impl Change<'_> {
     async fn commit(&self, task: Option<&Task>) -> Result<Settled, Fenced> {
         loop {
             let read = self.read().await;
-            let (commit, settled) = self.build(&read, task);
+            let (mut commit, settled) = self.build(&read, task);
+            if !stands(Safeguard::EventsInOutcome) {
+                self.outcome_alone(&mut commit).await?;
+            }
             match self.outside.commit_surely(vec![commit]).await {
                 Ok(()) => return Ok(settled),
                 Err(CommitError::Denied { why: Denial::Fenced { .. }, .. }) => return Err(Fenced),
@@ -139,6 +143,14 @@ impl Change<'_> {
                 Err(CommitError::Denied { why: Denial::Stale(_), .. } | CommitError::Unknown(_)) => {}
             }
         }
+    }
+
+    /// Commits everything but the events, and leaves these for a commit of their own.
+    async fn outcome_alone(&self, commit: &mut Commit) -> Result<(), Fenced> {
+        let mut apart = self.outside.commit(commit.tag.clone());
+        std::mem::swap(&mut apart.events, &mut commit.events);
+        let outcome = std::mem::replace(commit, apart);
+        self.outside.commit_surely(vec![outcome]).await.map_err(|_| Fenced)
     }
 
     async fn read(&self) -> Read {
@@ -295,7 +307,8 @@ impl Change<'_> {
             (Some(VisitOutcome::Overtaken), _) => None,
             // A half of ours may stand there, from this visit or an earlier one, and no job comes back for it.
             (Some(VisitOutcome::FailedUnclear(_) | VisitOutcome::FailedUntouched(_)) | None, _) => {
-                (final_failure || self.job_id.is_none()).then_some(PortEvent::LeftUnclear)
+                let is_left = final_failure || self.job_id.is_none();
+                (is_left && stands(Safeguard::DirtyAfterFailure)).then_some(PortEvent::LeftUnclear)
             }
         };
         let state = match event {
