@@ -18,6 +18,8 @@ use std::time::Duration;
 pub enum ScriptedFault {
     /// Opening fails so.
     Open(FailureClass),
+    /// Our own code panics while it opens.
+    PanicOpening,
     /// Reading a port fails so.
     Read(FailureClass),
     /// The lines are refused, after half of them was done, and the session fails so.
@@ -190,6 +192,9 @@ impl SwitchDriver for ScriptedDriver {
         guard: &SessionGuard,
     ) -> Result<Box<dyn SwitchSession>, DriverFailure> {
         self.call(&switch.id, "open").await;
+        if self.fault(&switch.id, |f| matches!(f, ScriptedFault::PanicOpening)).is_some() {
+            panic!("as ordered");
+        }
         if let Some(ScriptedFault::Open(class)) =
             self.fault(&switch.id, |f| matches!(f, ScriptedFault::Open(_)))
         {
