@@ -8,6 +8,7 @@
 //! It owns its switch, by a lease, only while there is work or an open session, and while this instance is the preferred
 //! one for it. At a safe point after that it closes the session, gives the lease back, tells whoever is preferred, and ends.
 
+mod aftermath;
 mod choose;
 mod effects;
 mod settle;
@@ -27,6 +28,7 @@ use crate::ports::store::StoreUnavailable;
 use actix::{
     Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, SpawnHandle, WrapFuture,
 };
+pub use aftermath::{Aftermath, AtWork};
 use choose::{Choice, Freedom};
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -71,6 +73,17 @@ impl Unheard {
     pub fn any(&self) -> bool {
         self.0.load(Ordering::SeqCst) > 0
     }
+}
+
+/// What a supervisor shares with its fleet, which goes on when it panics.
+#[derive(Clone, Default)]
+pub struct Memory {
+    /// Wakes that it has not heard.
+    pub unheard: Unheard,
+    /// What it is at work on.
+    pub at_work: AtWork,
+    /// What the panics of those before it have left to do.
+    pub aftermath: Aftermath,
 }
 
 type Session = Option<Box<dyn SwitchSession>>;
@@ -129,7 +142,7 @@ pub struct SwitchSupervisor {
     effects: VecDeque<SessionEffect>,
     busy: bool,
     woken: bool,
-    unheard: Unheard,
+    memory: Memory,
     stopping: bool,
     alarm: Option<SpawnHandle>,
     idle_since: Option<Instant>,
@@ -138,7 +151,7 @@ pub struct SwitchSupervisor {
 impl SwitchSupervisor {
     /// A new one, which knows nothing yet.
     #[must_use]
-    pub fn new(outside: Arc<Outside>, wakes: Arc<dyn Wakes>, id: SwitchId, unheard: Unheard) -> Self {
+    pub fn new(outside: Arc<Outside>, wakes: Arc<dyn Wakes>, id: SwitchId, memory: Memory) -> Self {
         Self {
             outside,
             wakes,
@@ -153,7 +166,7 @@ impl SwitchSupervisor {
             effects: VecDeque::new(),
             busy: false,
             woken: false,
-            unheard,
+            memory,
             stopping: false,
             alarm: None,
             idle_since: None,
@@ -207,7 +220,28 @@ impl SwitchSupervisor {
         self.stopping || lapsed || !self.outside.owns(&self.tag())
     }
 
+    /// Notes what is in its hands now: opening, saving and closing are for the switch as a whole.
+    fn note_work(&self, effect: &SessionEffect) {
+        match (effect, &self.task) {
+            (SessionEffect::RunStep | SessionEffect::Settle(..), Some(task)) => {
+                self.memory.at_work.on(&task.item);
+            }
+            (
+                SessionEffect::RunStep
+                | SessionEffect::Settle(..)
+                | SessionEffect::Open
+                | SessionEffect::Close
+                | SessionEffect::Save
+                | SessionEffect::MarkSaved
+                | SessionEffect::ChooseWork
+                | SessionEffect::TellOperator,
+                _,
+            ) => self.memory.at_work.on_nothing(),
+        }
+    }
+
     fn perform(&mut self, effect: SessionEffect, context: &mut Context<Self>) {
+        self.note_work(&effect);
         match effect {
             SessionEffect::Open => self.open(context),
             SessionEffect::Close => self.close(context),
@@ -290,8 +324,9 @@ impl SwitchSupervisor {
 
     fn take_up_duty(&mut self, context: &mut Context<Self>) {
         let (outside, id) = (Arc::clone(&self.outside), self.id.clone());
+        let (wakes, aftermath) = (Arc::clone(&self.wakes), self.memory.aftermath.clone());
         self.run(context, async move {
-            let news = match effects::take_up(&outside, &id).await {
+            let news = match effects::take_up(&outside, &*wakes, &id, &aftermath).await {
                 Ok(taken_up) => News::TakenUp(taken_up),
                 Err(error) => News::StoreAway(error),
             };
@@ -314,9 +349,10 @@ impl SwitchSupervisor {
         let no_save_before = self.save_pace.waits_until(self.outside.clock.now());
         let freedom = Freedom { may_begin, quarantined, proven: self.proven.clone(), no_save_before };
         let (outside, duty, session) = (Arc::clone(&self.outside), self.duty.clone(), self.session.take());
+        let at_work = self.memory.at_work.clone();
         self.run(context, async move {
             let duty = duty.expect("only a supervisor on duty chooses");
-            let news = match choose::choose(&outside, &duty, &freedom).await {
+            let news = match choose::choose(&outside, &duty, &freedom, &at_work).await {
                 Ok(choice) => News::Chosen(choice),
                 Err(error) => News::StoreAway(error),
             };
@@ -340,6 +376,7 @@ impl SwitchSupervisor {
             Choice::Rest => self.rest(context),
             Choice::Released => {
                 tracing::info!(switch = %self.id, "released from quarantine");
+                self.memory.at_work.progressed();
                 self.happened(SessionEvent::Released);
             }
             Choice::Fenced => self.learn(News::Fenced, context),
@@ -414,7 +451,7 @@ impl Handler<Wake> for SwitchSupervisor {
     type Result = ();
 
     fn handle(&mut self, _: Wake, context: &mut Self::Context) {
-        self.unheard.heard();
+        self.memory.unheard.heard();
         self.woken = true;
         self.pump(context);
     }
