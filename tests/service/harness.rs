@@ -205,7 +205,8 @@ impl Outside {
              [job]\nfirst_back_off_ms = 50\nlongest_back_off_ms = 400\n\
              [supervision]\nsweep_ms = 500\nfirst_restart_ms = 20\nlongest_restart_ms = 200\nrepair_ms = 200\n\
              [delivery]\nfirst_wait_ms = 50\nlongest_wait_ms = 200\nsweep_ms = 500\n\
-             [webhook]\nallow_private_addresses = true\n",
+             [webhook]\nallow_private_addresses = true\n\
+             [stop]\ndrain_ms = 0\n",
             self.store().display()
         ))
         .expect("TOML");

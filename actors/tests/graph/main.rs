@@ -4,4 +4,5 @@ mod crashes;
 mod one;
 mod retention;
 mod several;
+mod stopping;
 mod world;
