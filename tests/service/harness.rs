@@ -325,6 +325,13 @@ impl Process {
         environment: &[(&str, &str)],
         more: &str,
     ) -> Self {
+        let mut process = Self::spawn(outside, address, environment, more);
+        process.wait_until_ready().await;
+        process
+    }
+
+    /// Starts it, and waits for nothing.
+    pub fn spawn(outside: &Outside, address: SocketAddr, environment: &[(&str, &str)], more: &str) -> Self {
         let file = |kind: &str| outside.folder.path().join(format!("service-{}.{kind}", address.port()));
         let (config, log) = (file("toml"), file("log"));
         std::fs::write(&config, outside.config_text(&address.to_string(), more)).expect("a file");
@@ -340,9 +347,7 @@ impl Process {
             .stderr(output)
             .spawn()
             .expect("the service");
-        let mut process = Self { child, address, config, log };
-        process.wait_until_ready().await;
-        process
+        Self { child, address, config, log }
     }
 
     async fn wait_until_ready(&mut self) {
@@ -379,7 +384,11 @@ impl Process {
 
     /// Asks it to end, as a service manager does.
     pub fn terminate(&self) {
-        let status = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
+        self.signal("-TERM");
+    }
+
+    pub fn signal(&self, signal: &str) {
+        let status = Command::new("kill").args([signal, &self.child.id().to_string()]).status();
         assert!(status.expect("kill").success());
     }
 

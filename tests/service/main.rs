@@ -16,6 +16,9 @@ mod real_switch;
 mod records;
 #[cfg(feature = "fail-points")]
 mod redis;
+#[cfg(feature = "fail-points")]
+mod rolling;
 mod secrets;
+mod stopping;
 #[cfg(feature = "fail-points")]
 mod witnesses;
