@@ -133,7 +133,7 @@ fn three_instances_are_restarted_in_turn_under_load_and_not_one_request_fails() 
             .map(|(n, port)| direct(&format!("order-{n}-{port}"), &outside.location(n, port)).to_string())
             .collect();
         let (next, over, running) = (Cell::new(0), Cell::new(false), RefCell::new(running));
-        let load = join_all((0..6).map(|_| keep_ordering(&balancer, &witnesses, &orders, &next, &over)));
+        let load = join_all((0..16).map(|_| keep_ordering(&balancer, &witnesses, &orders, &next, &over)));
         let restarts = async {
             for which in (0..INSTANCES).cycle().take(INSTANCES * ROUNDS) {
                 let before = next.get();
