@@ -20,6 +20,7 @@ pub mod machine;
 pub mod operations;
 #[cfg(any(test, feature = "fail-points"))]
 pub mod redis_lab;
+pub mod signals;
 pub mod simulator;
 pub mod ssh;
 pub mod startup;

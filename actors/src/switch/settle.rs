@@ -117,7 +117,7 @@ fn job_event(outside: &Outside, task: &Task, outcome: &VisitOutcome) -> Option<J
     task.job.as_ref()?;
     Some(match outcome {
         VisitOutcome::Verified => JobEvent::Verified,
-        VisitOutcome::Overtaken => JobEvent::Interrupted,
+        VisitOutcome::BrokenOff => JobEvent::Interrupted,
         VisitOutcome::FailedUntouched(failure)
         | VisitOutcome::FailedRestored(failure)
         | VisitOutcome::FailedUnclear(failure) => JobEvent::AttemptFailed {
@@ -316,8 +316,8 @@ impl Change<'_> {
             (Some(VisitOutcome::FailedRestored(_)), state) => {
                 state.before().cloned().map(|want| PortEvent::Verified { want })
             }
-            // Whoever changed the record said what it is.
-            (Some(VisitOutcome::Overtaken), _) => None,
+            // No line was sent. Whoever changed the record said what it is.
+            (Some(VisitOutcome::BrokenOff), _) => None,
             // A half of ours may stand there, from this visit or an earlier one, and no job comes back for it.
             (Some(VisitOutcome::FailedUnclear(_) | VisitOutcome::FailedUntouched(_)) | None, _) => {
                 let is_left = final_failure || self.job_id.is_none();
@@ -346,7 +346,7 @@ impl Change<'_> {
     /// A port that needs something is seen to at once; one for which that just failed waits.
     fn wait_ms(&self, task: Option<&Task>) -> u64 {
         let repairing = task.is_some_and(|task| matches!(task.item, WorkItem::Port(_)));
-        let failed = !matches!(self.outcome, Some(VisitOutcome::Verified | VisitOutcome::Overtaken));
+        let failed = !matches!(self.outcome, Some(VisitOutcome::Verified | VisitOutcome::BrokenOff));
         if repairing && failed { self.outside.settings.supervision.repair_ms } else { 0 }
     }
 }

@@ -113,6 +113,12 @@ impl RecordingStore {
         locked(&self.state).leases.get(tag)?.holder
     }
 
+    /// How many instances are in the census.
+    #[must_use]
+    pub fn in_the_census(&self) -> usize {
+        locked(&self.state).census.len()
+    }
+
     /// Every record.
     #[must_use]
     pub fn records(&self) -> Vec<Record> {
