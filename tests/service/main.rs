@@ -4,6 +4,8 @@ mod bad_input;
 mod checkout;
 #[cfg(feature = "fail-points")]
 mod drift;
+#[cfg(feature = "fail-points")]
+mod fault_orders;
 mod harness;
 #[cfg(feature = "fail-points")]
 mod instances;
@@ -18,6 +20,9 @@ mod real_switch;
 mod records;
 #[cfg(feature = "fail-points")]
 mod redis;
+#[cfg(feature = "fail-points")]
+mod rolling;
 mod secrets;
+mod stopping;
 #[cfg(feature = "fail-points")]
 mod witnesses;

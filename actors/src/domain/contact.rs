@@ -42,6 +42,7 @@ impl Contact {
                 | E::Begun(_)
                 | E::StepDone(_)
                 | E::Saved
+                | E::BrokenOff
                 | E::IdleElapsed
                 | E::Released,
             ) => state,
@@ -74,7 +75,8 @@ fn may_be_a_reboot(class: FailureClass) -> bool {
         | F::PortUnknown
         | F::ReadBackDiffers
         | F::SaveFailed
-        | F::TenureLapsed => false,
+        | F::TenureLapsed
+        | F::SupervisorPanicked => false,
     }
 }
 
@@ -96,6 +98,7 @@ mod tests {
             SessionEvent::Begun(Errand::Save),
             SessionEvent::StepDone(StepResult::Sent),
             SessionEvent::Saved,
+            SessionEvent::BrokenOff,
             SessionEvent::IdleElapsed,
             SessionEvent::Released,
         ];

@@ -7,6 +7,7 @@
 
 use super::choose::Choice;
 use super::managed::adopt;
+use super::settle::Fenced;
 use super::task::{Duty, Task};
 use crate::domain::contact::Contact;
 use crate::domain::drift::{Consent, Found, Judged, ManagedPort, Response, SwitchDrift, judge};
@@ -67,7 +68,7 @@ impl Survey {
                 self.last_failure = Some(failure.clone());
                 return;
             }
-            VisitOutcome::Overtaken => return,
+            VisitOutcome::BrokenOff => return,
         };
         let port = task.port.at.port.clone();
         self.next = self.ports.iter().position(|name| *name == port).map_or(self.next, |at| at + 1);
@@ -125,11 +126,14 @@ async fn read_drift(
     duty: &Duty,
 ) -> Result<(SwitchDrift, Option<Stored>), StoreUnavailable> {
     let key = Key::Drift(duty.switch.id.clone());
-    let stored = outside.store.read(&[key]).await?.pop().flatten();
-    Ok(match &stored {
+    Ok(drift_in(duty, outside.store.read(&[key]).await?.pop().flatten()))
+}
+
+fn drift_in(duty: &Duty, stored: Option<Stored>) -> (SwitchDrift, Option<Stored>) {
+    match &stored {
         Some(Stored { record: Record::Drift(drift), .. }) => (drift.clone(), stored),
         _ => (SwitchDrift::new(duty.switch.id.clone()), None),
-    })
+    }
 }
 
 async fn begin(outside: &Outside, duty: &Duty, reason: Reason) -> Result<Choice, StoreUnavailable> {
@@ -323,21 +327,40 @@ async fn look_again_after_waits(outside: &Outside, duty: &Duty, judged: &[Judged
 /// The switch can't be read: it is left for a while, with that on record.
 async fn give_up(outside: &Outside, duty: &Duty, survey: &Survey) -> Result<Choice, StoreUnavailable> {
     let why = survey.last_failure.as_ref().map(ToString::to_string).unwrap_or_default();
-    let (drift, stored) = read_drift(outside, duty).await?;
-    let now = outside.clock.now();
-    let mut commit = outside.commit(duty.tag());
-    commit.lease = Some(duty.lease);
-    close(&mut commit, duty, drift.unfinished(why, survey.next, now), stored.as_ref());
-    match outside.commit_surely(vec![commit]).await {
-        Ok(()) => {
-            let again = now.plus_millis(outside.settings.drift.retry_ms);
-            schedule(outside, &duty.switch.id, again).await;
-            Ok(Choice::Checked)
-        }
-        Err(CommitError::Denied { why: Denial::Fenced { .. }, .. }) => Ok(Choice::Fenced),
-        // Asked for again meanwhile: it is begun anew.
-        Err(CommitError::Denied { why: Denial::Stale(_), .. } | CommitError::Unknown(_)) => {
-            Ok(Choice::Checked)
+    let id = CommitId(outside.entropy.uuid());
+    let left = leave_unfinished(outside, duty, &why, survey.next, id).await;
+    Ok(left.map_or(Choice::Fenced, |()| Choice::Checked))
+}
+
+/// A supervisor panicked over a check. The next one would meet the same, so it is left for a while.
+///
+/// # Errors
+/// [`Fenced`].
+pub async fn charge_panic(outside: &Outside, duty: &Duty, id: CommitId) -> Result<(), Fenced> {
+    leave_unfinished(outside, duty, "the supervisor panicked over it", 0, id).await
+}
+
+async fn leave_unfinished(
+    outside: &Outside,
+    duty: &Duty,
+    why: &str,
+    ports: usize,
+    id: CommitId,
+) -> Result<(), Fenced> {
+    loop {
+        let read = outside.read_surely(&[Key::Drift(duty.switch.id.clone())]).await.pop().flatten();
+        let (drift, stored) = drift_in(duty, read);
+        let now = outside.clock.now();
+        let mut commit = Commit { id, lease: Some(duty.lease), ..outside.commit(duty.tag()) };
+        close(&mut commit, duty, drift.unfinished(why.to_owned(), ports, now), stored.as_ref());
+        match outside.commit_surely(vec![commit]).await {
+            Ok(()) => {
+                let again = now.plus_millis(outside.settings.drift.retry_ms);
+                schedule(outside, &duty.switch.id, again).await;
+                return Ok(());
+            }
+            Err(CommitError::Denied { why: Denial::Fenced { .. }, .. }) => return Err(Fenced),
+            Err(CommitError::Denied { why: Denial::Stale(_), .. } | CommitError::Unknown(_)) => {}
         }
     }
 }

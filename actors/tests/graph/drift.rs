@@ -334,3 +334,24 @@ fn a_failed_order_leaves_nothing_to_manage() {
         assert_eq!(drift(&world).last.expect("a report").ports, 0);
     });
 }
+
+#[test]
+fn a_check_that_panics_is_left_for_a_while_and_charged_to_no_port_and_no_switch() {
+    paused(async {
+        let world = live_world(2, GraphSettings::default()).await;
+        world.driver.poison(&port(1));
+        world.graph.operator().check(&switch(), Consent::WithinLimits).await.expect("asked for");
+        let unfinished = |world: &World| {
+            matches!(drift(world).last.map(|last| last.outcome), Some(CheckOutcome::Unfinished { .. }))
+        };
+        world.until("left", unfinished).await;
+        tokio::time::sleep(MINUTE).await;
+        assert_eq!(
+            world.driver.reads().iter().filter(|at| **at == port(1)).count(),
+            3,
+            "once more, not on and on"
+        );
+        world.handle.complete_checkout(request("order-3", 3)).await.expect("accepted");
+        world.until("live", |world| world.driver.running(&port(3)) == live()).await;
+    });
+}

@@ -3,6 +3,8 @@
 mod crashes;
 mod drift;
 mod one;
+mod panics;
 mod retention;
 mod several;
+mod stopping;
 mod world;
