@@ -72,7 +72,10 @@ pub enum Engine {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StopConfig {
-    /// How long requests and switches that are at work may take to come to a safe point.
+    /// How long everything is still taken after `/readyz` has said that the service stops: whoever spreads requests over
+    /// instances must have noticed by then.
+    pub drain_ms: u64,
+    /// How long switches that are at work, and webhooks that are on their way, may take to come to a safe point.
     pub patience_ms: u64,
 }
 

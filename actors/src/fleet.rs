@@ -18,13 +18,14 @@ use crate::domain::restart::{RestartEffect, RestartEvent, RestartPolicy, Restart
 use crate::domain::session::WorkItem;
 use crate::fail_points::{FailPoint, reach};
 use crate::outside::{Outside, Wakes};
+use crate::safeguards::{Safeguard, stands};
 use crate::supervision::{Watched, millis_since};
 use crate::switch::{Aftermath, AtWork, Memory, StopWork, SwitchSupervisor, Unheard, Wake};
 use actix::{
     Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, ResponseActFuture,
     WrapFuture,
 };
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
@@ -95,7 +96,7 @@ pub struct Fleet {
     wakes: Arc<dyn Wakes>,
     share: Share,
     policy: RestartPolicy,
-    children: HashMap<SwitchId, Child>,
+    children: BTreeMap<SwitchId, Child>,
     stopping: bool,
 }
 
@@ -104,7 +105,7 @@ impl Fleet {
     #[must_use]
     pub fn new(outside: Arc<Outside>, wakes: Arc<dyn Wakes>, share: Share) -> Self {
         let policy = outside.settings.supervision.restart_policy();
-        Self { outside, wakes, share, policy, children: HashMap::new(), stopping: false }
+        Self { outside, wakes, share, policy, children: BTreeMap::new(), stopping: false }
     }
 
     fn start(&mut self, id: &SwitchId, past: Past, context: &mut Context<Self>) {
@@ -140,6 +141,9 @@ impl Fleet {
             unreachable!("only a supervisor that runs can panic");
         };
         let (past, wait) = self.judge(&id, running);
+        if !stands(Safeguard::RespawnAfterPanic) {
+            return;
+        }
         let guard = self.outside.guard(&id);
         let closed = async move {
             guard.shut_down().await;
@@ -189,6 +193,10 @@ impl Fleet {
 
     /// Asks the store for work whose wake was lost, or that was there before this process.
     fn sweep(&mut self, context: &mut Context<Self>) {
+        reach(FailPoint::FleetSweeping);
+        if !stands(Safeguard::Sweep) {
+            return;
+        }
         let outside = Arc::clone(&self.outside);
         let asked = async move { outside.store.switches_with_work().await };
         context.spawn(asked.into_actor(self).map(|switches, fleet, context| match switches {

@@ -10,7 +10,7 @@ use crate::domain::ids::{PartnerId, SwitchId};
 use crate::domain::record::Tag;
 use crate::domain::restart::RestartPolicy;
 use crate::fleet::{Fleet, LookAgain, Share, StopFleet, WakeSwitch};
-use crate::membership::{Leave, Membership};
+use crate::membership::{Leave, Membership, OtherIsLeaving, PrepareToLeave};
 use crate::outside::{Outside, Wakes};
 use crate::ports::hints::Hint;
 use crate::ports::store::CommitError;
@@ -58,6 +58,11 @@ impl Doors {
             Hint::Partner(partner) => self.wake_webhook(*partner),
             // A switch that was not in it may have work.
             Hint::Inventory => self.members_changed(),
+            Hint::Leaving(instance) => {
+                if let Some(membership) = self.membership.addr() {
+                    membership.do_send(OtherIsLeaving(*instance));
+                }
+            }
         }
     }
 }
@@ -207,14 +212,29 @@ impl Graph {
     }
 
     /// Lets every supervisor come to a safe point, for at most `patience`, hands everything over, and ends all threads.
-    /// What was under way is in the store, and is taken up by another instance, or at the next start.
     pub async fn stop(self, patience: Duration) {
-        if tokio::time::timeout(patience, self.come_to_rest()).await.is_err() {
+        self.come_to_rest(patience).await;
+        self.end().await;
+    }
+
+    /// Takes up nothing more, lets every supervisor and webhook come to a safe point, for at most `patience`, and hands
+    /// everything over. Checkouts are still accepted: others take them up.
+    pub async fn come_to_rest(&self, patience: Duration) {
+        if let Some(membership) = self.doors.membership.addr() {
+            // Gone already, it has left.
+            let _ = membership.send(PrepareToLeave).await;
+        }
+        if tokio::time::timeout(patience, self.all_at_rest()).await.is_err() {
             tracing::warn!(
                 patience_ms = patience.as_millis(),
                 "some switches or webhooks were still at work when the patience ended"
             );
         }
+    }
+
+    /// Leaves the others, and ends all threads. What is still under way is in the store, and is taken up by another
+    /// instance, or at the next start.
+    pub async fn end(self) {
         if let Some(membership) = self.doors.membership.addr() {
             // Gone already, it has left.
             let _ = membership.send(Leave).await;
@@ -225,7 +245,7 @@ impl Graph {
         }
     }
 
-    async fn come_to_rest(&self) {
+    async fn all_at_rest(&self) {
         let fleets = self.doors.fleets.iter().filter_map(Door::addr).map(|fleet| fleet.send(StopFleet));
         let webhook = self.doors.webhook.addr().map(|webhook| webhook.send(StopDelivery));
         // Who is gone has stopped.

@@ -24,6 +24,7 @@ pub mod outside;
 pub mod ports;
 pub mod provisioning;
 pub mod release;
+pub mod safeguards;
 pub mod settings;
 pub mod supervision;
 pub mod switch;

@@ -8,8 +8,9 @@ use crate::ports::guard::SessionGuard;
 use crate::ports::hints::Hints;
 use crate::ports::store::{Commit, CommitError, Durability, Expectation, Order, Store, Stored, Write};
 use crate::ports::{Clock, Entropy};
+use crate::safeguards::{Safeguard, stands};
 use crate::settings::GraphSettings;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -44,7 +45,7 @@ pub struct Outside {
     pub holdings: Holdings,
     /// Bounds the sessions that are being opened at once, over all switches.
     pub opening: Semaphore,
-    guards: Mutex<HashMap<SwitchId, SessionGuard>>,
+    guards: Mutex<BTreeMap<SwitchId, SessionGuard>>,
 }
 
 impl Outside {
@@ -129,6 +130,10 @@ impl Outside {
     /// # Errors
     /// The denial, when a rule says no.
     pub async fn commit_surely(&self, row: Vec<Commit>) -> Result<(), CommitError> {
+        let mut row = row;
+        if !stands(Safeguard::Fencing) {
+            row.iter_mut().for_each(|commit| commit.lease = None);
+        }
         let mut wait = Duration::from_millis(50);
         loop {
             match self.store.commit(row.clone()).await {

@@ -7,6 +7,7 @@
 //!
 //! It owns its switch, by a lease, only while there is work or an open session, and while this instance is the preferred
 //! one for it. At a safe point after that it closes the session, gives the lease back, tells whoever is preferred, and ends.
+//! Asked to stop, it begins nothing more: what is on its way to a switch is read back and settled, what isn't is left in the queue.
 
 mod aftermath;
 mod choose;
@@ -35,6 +36,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use task::{Duty, Task};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 /// There may be something to do: look.
@@ -144,6 +146,8 @@ pub struct SwitchSupervisor {
     woken: bool,
     memory: Memory,
     stopping: bool,
+    /// Breaks off an opening that is under way, or waits for its turn.
+    stop_asked: Arc<Notify>,
     alarm: Option<SpawnHandle>,
     idle_since: Option<Instant>,
 }
@@ -168,6 +172,7 @@ impl SwitchSupervisor {
             woken: false,
             memory,
             stopping: false,
+            stop_asked: Arc::default(),
             alarm: None,
             idle_since: None,
         }
@@ -193,6 +198,12 @@ impl SwitchSupervisor {
             return self.off_duty(context);
         }
         match self.effects.pop_front() {
+            Some(SessionEffect::Open | SessionEffect::RunStep)
+                if self.stopping && self.state.can_be_broken_off() =>
+            {
+                self.happened(SessionEvent::BrokenOff);
+                self.pump(context);
+            }
             Some(effect) => self.perform(effect, context),
             None if self.must_leave() => self.leave(context),
             None if std::mem::take(&mut self.woken) => self.choose(context),
@@ -462,6 +473,7 @@ impl Handler<StopWork> for SwitchSupervisor {
 
     fn handle(&mut self, _: StopWork, context: &mut Self::Context) {
         self.stopping = true;
+        self.stop_asked.notify_one();
         self.pump(context);
     }
 }

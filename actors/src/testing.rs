@@ -5,6 +5,7 @@ mod absent;
 mod driver;
 mod hints;
 mod link;
+mod records;
 mod store;
 
 pub use absent::AbsentStore;

@@ -17,13 +17,14 @@ use crate::outside::Outside;
 use crate::ports::hints::Hint;
 use crate::ports::store::{Member, StoreUnavailable};
 use crate::ports::webhook::WebhookSender;
+use crate::safeguards::{Safeguard, stands};
 use actix::{
     Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseFuture,
     SpawnHandle, WrapFuture,
 };
 use deliver::Ended;
 use futures_util::FutureExt as _;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -44,7 +45,7 @@ pub struct StopDelivery;
 #[derive(Default)]
 struct Lane {
     holding: Option<Arc<Holding>>,
-    on_their_way: HashSet<EventId>,
+    on_their_way: BTreeSet<EventId>,
     looking: bool,
     look_again: bool,
     alarm: Option<SpawnHandle>,
@@ -54,7 +55,7 @@ struct Lane {
 pub struct WebhookActor {
     outside: Arc<Outside>,
     sender: Rc<dyn WebhookSender>,
-    lanes: HashMap<PartnerId, Lane>,
+    lanes: BTreeMap<PartnerId, Lane>,
     on_their_way: usize,
     /// Whom to tell when it has stopped; empty as long as nobody has asked.
     stopping: Vec<oneshot::Sender<()>>,
@@ -64,7 +65,7 @@ impl WebhookActor {
     /// One with nothing on its way.
     #[must_use]
     pub fn new(outside: Arc<Outside>, sender: Rc<dyn WebhookSender>) -> Self {
-        Self { outside, sender, lanes: HashMap::new(), on_their_way: 0, stopping: Vec::new() }
+        Self { outside, sender, lanes: BTreeMap::new(), on_their_way: 0, stopping: Vec::new() }
     }
 
     fn may_open(&self, partner: PartnerId) -> bool {
@@ -218,6 +219,9 @@ impl WebhookActor {
 
     /// Asks the store for events whose wake was lost, or that were there before this process.
     fn sweep(&mut self, context: &mut Context<Self>) {
+        if !stands(Safeguard::Sweep) {
+            return;
+        }
         let outside = Arc::clone(&self.outside);
         let asked = async move { outside.store.partners_with_due().await };
         context.spawn(asked.into_actor(self).map(|partners, actor, context| match partners {

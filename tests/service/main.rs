@@ -2,6 +2,8 @@
 
 mod bad_input;
 mod checkout;
+#[cfg(feature = "fail-points")]
+mod fault_orders;
 mod harness;
 #[cfg(feature = "fail-points")]
 mod instances;
@@ -16,6 +18,9 @@ mod real_switch;
 mod records;
 #[cfg(feature = "fail-points")]
 mod redis;
+#[cfg(feature = "fail-points")]
+mod rolling;
 mod secrets;
+mod stopping;
 #[cfg(feature = "fail-points")]
 mod witnesses;

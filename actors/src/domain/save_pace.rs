@@ -32,7 +32,7 @@ impl SavePace {
                 // An operator looks, or it was no fault of the switch.
                 Verdict::Quarantine | Verdict::Interrupt => self,
             },
-            E::Begun(_) | E::Opened | E::StepDone(_) | E::IdleElapsed | E::Released => self,
+            E::Begun(_) | E::Opened | E::StepDone(_) | E::BrokenOff | E::IdleElapsed | E::Released => self,
         }
     }
 

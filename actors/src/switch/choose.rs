@@ -18,6 +18,7 @@ use crate::domain::time::UnixMillis;
 use crate::fail_points::{FailPoint, reach};
 use crate::outside::{Outside, put, unchanged};
 use crate::ports::store::{CommitError, Denial, Durability, StoreUnavailable, Stored};
+use crate::safeguards::{Safeguard, stands};
 use std::collections::BTreeSet;
 
 /// How many members of a queue are looked at in one go.
@@ -263,13 +264,16 @@ fn port_to_visit(queue: &Queue, freedom: &Freedom, now: UnixMillis) -> Option<Po
         let due = queue.unsaved.iter().filter(|(score, ..)| *score <= now.0).map(|(_, _, port)| port);
         due.into_iter().find(|port| !freedom.proven.contains(&port.at.port))
     };
-    dirty.or_else(unproven).cloned()
+    let needs_proof = stands(Safeguard::ProvenBeforeSave);
+    dirty.or_else(|| needs_proof.then(unproven).flatten()).cloned()
 }
 
 /// With nothing to do on a port: the save of those that are proven, unless the last one failed only just now.
 fn save_or_wait(queue: Queue, freedom: &Freedom, look_at: Option<UnixMillis>) -> Choice {
     let unsaved = queue.unsaved.into_iter().map(|(_, _, port)| port.at.port);
-    let to_save: Vec<_> = unsaved.filter(|port| freedom.proven.contains(port)).collect();
+    let to_save: Vec<_> = unsaved
+        .filter(|port| freedom.proven.contains(port) || !stands(Safeguard::ProvenBeforeSave))
+        .collect();
     match freedom.no_save_before {
         _ if to_save.is_empty() => Choice::Wait(look_at),
         Some(until) => Choice::Wait(earlier(look_at, Some(until))),

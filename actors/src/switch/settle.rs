@@ -15,6 +15,7 @@ use crate::domain::subscription::SubscriptionEvent;
 use crate::fail_points::{FailPoint, reach};
 use crate::outside::{Outside, put, unchanged};
 use crate::ports::store::{Commit, CommitError, Denial, Durability, Stored, Write};
+use crate::safeguards::{Safeguard, stands};
 
 /// Most of a job's transcripts that is kept, over all its attempts; the oldest goes first.
 const TRANSCRIPT_LIMIT_BYTES: usize = 64 * 1024;
@@ -116,7 +117,7 @@ fn job_event(outside: &Outside, task: &Task, outcome: &VisitOutcome) -> Option<J
     task.job.as_ref()?;
     Some(match outcome {
         VisitOutcome::Verified => JobEvent::Verified,
-        VisitOutcome::Overtaken => JobEvent::Interrupted,
+        VisitOutcome::BrokenOff => JobEvent::Interrupted,
         VisitOutcome::FailedUntouched(failure)
         | VisitOutcome::FailedRestored(failure)
         | VisitOutcome::FailedUnclear(failure) => JobEvent::AttemptFailed {
@@ -143,7 +144,10 @@ impl Change<'_> {
     async fn commit(&self, task: Option<&Task>) -> Result<Settled, Fenced> {
         loop {
             let read = self.read().await;
-            let (commit, settled) = self.build(&read, task);
+            let (mut commit, settled) = self.build(&read, task);
+            if !stands(Safeguard::EventsInOutcome) {
+                self.outcome_alone(&mut commit).await?;
+            }
             match self.outside.commit_surely(vec![commit]).await {
                 Ok(()) => return Ok(settled),
                 Err(CommitError::Denied { why: Denial::Fenced { .. }, .. }) => return Err(Fenced),
@@ -151,6 +155,14 @@ impl Change<'_> {
                 Err(CommitError::Denied { why: Denial::Stale(_), .. } | CommitError::Unknown(_)) => {}
             }
         }
+    }
+
+    /// Commits everything but the events, and leaves these for a commit of their own.
+    async fn outcome_alone(&self, commit: &mut Commit) -> Result<(), Fenced> {
+        let mut apart = self.outside.commit(commit.tag.clone());
+        std::mem::swap(&mut apart.events, &mut commit.events);
+        let outcome = std::mem::replace(commit, apart);
+        self.outside.commit_surely(vec![outcome]).await.map_err(|_| Fenced)
     }
 
     async fn read(&self) -> Read {
@@ -304,11 +316,12 @@ impl Change<'_> {
             (Some(VisitOutcome::FailedRestored(_)), state) => {
                 state.before().cloned().map(|want| PortEvent::Verified { want })
             }
-            // Whoever changed the record said what it is.
-            (Some(VisitOutcome::Overtaken), _) => None,
+            // No line was sent. Whoever changed the record said what it is.
+            (Some(VisitOutcome::BrokenOff), _) => None,
             // A half of ours may stand there, from this visit or an earlier one, and no job comes back for it.
             (Some(VisitOutcome::FailedUnclear(_) | VisitOutcome::FailedUntouched(_)) | None, _) => {
-                (final_failure || self.job_id.is_none()).then_some(PortEvent::LeftUnclear)
+                let is_left = final_failure || self.job_id.is_none();
+                (is_left && stands(Safeguard::DirtyAfterFailure)).then_some(PortEvent::LeftUnclear)
             }
         };
         let state = match event {
@@ -333,7 +346,7 @@ impl Change<'_> {
     /// A port that needs something is seen to at once; one for which that just failed waits.
     fn wait_ms(&self, task: Option<&Task>) -> u64 {
         let repairing = task.is_some_and(|task| matches!(task.item, WorkItem::Port(_)));
-        let failed = !matches!(self.outcome, Some(VisitOutcome::Verified | VisitOutcome::Overtaken));
+        let failed = !matches!(self.outcome, Some(VisitOutcome::Verified | VisitOutcome::BrokenOff));
         if repairing && failed { self.outside.settings.supervision.repair_ms } else { 0 }
     }
 }

@@ -5,4 +5,5 @@ mod one;
 mod panics;
 mod retention;
 mod several;
+mod stopping;
 mod world;
