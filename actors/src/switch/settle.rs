@@ -1,6 +1,7 @@
 //! What a visit came to, as one commit: the job's outcome, the subscription, the port, the events, the queue. Outcome
 //! and event are never apart.
 
+use super::aftermath::SetAside;
 use super::task::{Duty, Task};
 use crate::domain::event::{Event, News};
 use crate::domain::failure::{DriverFailure, FailureReason};
@@ -37,6 +38,7 @@ struct Read {
     port: PortRecord,
     port_stored: Option<Stored>,
     transcript: Option<String>,
+    set_aside: Option<SetAside>,
 }
 
 /// Puts on record what a visit came to. Waits for a store that is away.
@@ -189,7 +191,9 @@ impl Change<'_> {
             Some((job, _)) => self.read_subscription(job).await,
             None => None,
         };
-        Read { job, subscription, port, port_stored, transcript }
+        let verified = matches!(self.outcome, Some(VisitOutcome::Verified));
+        let set_aside = if verified { SetAside::with(self.outside, &port).await } else { None };
+        Read { job, subscription, port, port_stored, transcript, set_aside }
     }
 
     async fn read_subscription(&self, job: &JobRecord) -> Option<(SubscriptionRecord, Stored)> {
@@ -339,7 +343,11 @@ impl Change<'_> {
         }
         let key = Key::Port(port.at.clone());
         commit.expect.push(unchanged(key.clone(), read.port_stored.as_ref()));
-        let panics = if matches!(self.outcome, Some(VisitOutcome::Verified)) { 0 } else { port.panics };
+        let verified = matches!(self.outcome, Some(VisitOutcome::Verified));
+        if let Some(set_aside) = &read.set_aside {
+            set_aside.strike_out(&port.at, commit);
+        }
+        let panics = if verified { 0 } else { port.panics };
         commit.writes.push(put(key, Record::Port(PortRecord { state, panics, ..port })));
     }
 

@@ -201,6 +201,20 @@ fn a_repair_that_breaks_the_supervisor_is_set_aside_keeps_nothing_waiting_and_a_
     });
 }
 
+#[test]
+fn an_order_that_makes_good_a_port_whose_repair_was_set_aside_takes_it_off_the_operators_list() {
+    paused(async {
+        let world = with_a_poisonous_repair().await;
+        world.until("set aside", set_aside).await;
+        world.driver.cure(&port(1));
+        ordered(&world.handle, "order-2", 1).await;
+        world.until_events(3).await;
+        assert_eq!((world.port_record(1).panics, set_aside(&world)), (0, false));
+        world.until("clean", |world| world.port_record(1).state == PortState::Clean).await;
+        assert_eq!(world.driver.running(&port(1)), live());
+    });
+}
+
 /// What another partner orders.
 fn of_another(external: &str, n: u32) -> CheckoutRequest {
     let mut other = request(external, n);
