@@ -106,13 +106,13 @@ async fn measure(engine: &str, world: &World, jobs: usize, full: &str, empty: &s
         let mut baseline = empty.start(None);
         let ready = baseline.ready().await;
         println!("  empty store          ready {ready:>8.0?}, {:?} MiB", baseline.memory());
-        baseline.stop();
+        baseline.stop().await;
         let process = run("full store", world, full.start(None)).await;
-        println!("    ended {:.1?} after SIGTERM", process.stop());
+        println!("    ended {:.1?} after SIGTERM", process.stop().await);
     }
     let process = run("with --inventory", world, full.start(Some(&world.inventory()))).await;
     process.kill();
-    run("after SIGKILL", world, full.start(None)).await.stop();
+    run("after SIGKILL", world, full.start(None)).await.stop().await;
 }
 
 async fn run(name: &str, world: &World, mut process: Process) -> Process {
@@ -125,7 +125,7 @@ async fn run(name: &str, world: &World, mut process: Process) -> Process {
             break first;
         }
         assert!(process.began.elapsed() < Duration::from_secs(300), "no line is ever live");
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
     };
     let opened = world.first_session_after(process.began).expect("a line is live");
     tokio::time::sleep(STEADY_AFTER).await;

@@ -49,14 +49,18 @@ impl Process {
         (field("VmRSS:"), field("VmHWM:"))
     }
 
-    /// SIGTERM; how long it took to end.
-    pub fn stop(mut self) -> Duration {
+    /// SIGTERM; how long it took to end. The switches, which it is still talking to, live on this thread: it must not be blocked.
+    pub async fn stop(mut self) -> Duration {
         let told = Instant::now();
         let killed = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
         assert!(killed.expect("kill").success());
-        let ended = self.child.wait().expect("a child");
-        assert!(ended.success(), "{ended}");
-        told.elapsed()
+        loop {
+            if let Some(ended) = self.child.try_wait().expect("a child") {
+                assert!(ended.success(), "{ended}");
+                return told.elapsed();
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 
     pub fn kill(mut self) {
