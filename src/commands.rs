@@ -226,31 +226,6 @@ fn inventory_of(fleet: &SimulatedFleet, ports: u16, personality: impl Fn(usize) 
     text
 }
 
-/// `SWITCHYARD_KILL_AT=<place>` makes the process kill itself when it first reaches that place, and
-/// `<place>@<n>` when it does so for the n-th time.
-#[cfg(feature = "fail-points")]
-pub fn arm_fail_points() {
-    use std::sync::atomic::{AtomicU32, Ordering};
-    let Ok(wish) = std::env::var("SWITCHYARD_KILL_AT") else { return };
-    let counted = wish.split_once('@').and_then(|(place, n)| Some((place, n.parse().ok()?)));
-    let (place, times) = counted.unwrap_or((&wish, 1));
-    let left = AtomicU32::new(times);
-    let armed = fail::cfg_callback(place, move || {
-        if left.fetch_sub(1, Ordering::SeqCst) != 1 {
-            return;
-        }
-        let killed = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
-        debug_assert!(killed.is_ok(), "a process may always kill itself");
-        // The signal is on its way; nothing more may happen on this thread.
-        loop {
-            std::thread::park();
-        }
-    });
-    if let Err(error) = armed {
-        eprintln!("SWITCHYARD_KILL_AT: {error}");
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,6 +10,10 @@ pub mod commands;
 pub mod config;
 pub mod control;
 pub mod demo;
+#[cfg(feature = "fail-points")]
+pub mod fault_orders;
+#[cfg(all(test, feature = "fail-points"))]
+mod histories;
 pub mod http;
 pub mod inventory;
 pub mod machine;

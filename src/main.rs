@@ -12,7 +12,7 @@ use switchyard::{demo, telemetry};
 
 fn main() -> ExitCode {
     #[cfg(feature = "fail-points")]
-    commands::arm_fail_points();
+    switchyard::fault_orders::obey_environment();
     let cli = Cli::parse();
     match actix_rt::System::new().block_on(run(cli.command)) {
         Ok(code) => code,

@@ -7,15 +7,17 @@
 use crate::archivist::Archivist;
 use crate::checkout::CheckoutActor;
 use crate::domain::ids::{PartnerId, SwitchId};
-use crate::domain::record::{Key, Record, SwitchStatus, Tag};
+use crate::domain::record::Tag;
+use crate::domain::restart::RestartPolicy;
 use crate::fleet::{Fleet, LookAgain, Share, StopFleet, WakeSwitch};
 use crate::membership::{Leave, Membership, OtherIsLeaving, PrepareToLeave};
-use crate::outside::{Outside, Wakes, put};
+use crate::outside::{Outside, Wakes};
 use crate::ports::hints::Hint;
 use crate::ports::store::CommitError;
 use crate::ports::webhook::WebhookSender;
 use crate::provisioning::Provisioning;
-use crate::supervision::{Door, RestartWaits, keep};
+use crate::release::release;
+use crate::supervision::{Door, keep};
 use crate::webhook::{StopDelivery, WakePartner, WebhookActor};
 use actix_rt::Arbiter;
 use std::rc::Rc;
@@ -164,11 +166,7 @@ impl Graph {
     where
         S: Fn() -> Rc<dyn WebhookSender> + Send + 'static,
     {
-        let supervision = &outside.settings.supervision;
-        let waits = RestartWaits {
-            first: Duration::from_millis(supervision.first_restart_ms),
-            longest: Duration::from_millis(supervision.longest_restart_ms),
-        };
+        let policy = outside.settings.supervision.restart_policy();
         let fleets = (0..shares).map(|_| Door::default()).collect();
         let doors = Doors {
             outside: Arc::clone(&outside),
@@ -181,11 +179,11 @@ impl Graph {
         let provisioning = Provisioning::new(Arc::clone(&outside.store), checkout.clone());
 
         let (ours, wakes) = (Arc::clone(&outside), Arc::clone(&doors));
-        threads.with_another(move || start_edge_actors(ours, wakes, checkout, waits, &sender));
+        threads.with_another(move || start_edge_actors(ours, wakes, checkout, policy, &sender));
         for index in 0..shares {
             let share = Share { index, of: shares };
             let (ours, wakes) = (Arc::clone(&outside), Arc::clone(&doors));
-            threads.with_another(move || start_fleet(ours, wakes, share, waits));
+            threads.with_another(move || start_fleet(ours, wakes, share, policy));
         }
         let arbiters = match threads {
             Threads::Own(arbiters) => arbiters,
@@ -262,12 +260,12 @@ fn start_edge_actors(
     outside: Arc<Outside>,
     doors: Arc<Doors>,
     checkout: Door<CheckoutActor>,
-    waits: RestartWaits,
+    policy: RestartPolicy,
     sender: &dyn Fn() -> Rc<dyn WebhookSender>,
 ) {
     let (for_webhook, sender, webhook) = (Arc::clone(&outside), sender(), doors.webhook.clone());
     let for_archivist = Arc::clone(&outside);
-    actix_rt::spawn(keep("archivist", Door::default(), waits, move || {
+    actix_rt::spawn(keep("archivist", Door::default(), policy, move || {
         Archivist::new(Arc::clone(&for_archivist))
     }));
     let (for_membership, all, membership) =
@@ -275,20 +273,20 @@ fn start_edge_actors(
     if outside.store.is_shared() {
         actix_rt::spawn(hear(Arc::clone(&doors), outside.hints.subscribe()));
     }
-    actix_rt::spawn(keep("membership", membership, waits, move || {
+    actix_rt::spawn(keep("membership", membership, policy, move || {
         Membership::new(Arc::clone(&for_membership), Arc::clone(&all) as Arc<dyn Wakes>)
     }));
-    actix_rt::spawn(keep("checkout", checkout, waits, move || {
+    actix_rt::spawn(keep("checkout", checkout, policy, move || {
         CheckoutActor::new(Arc::clone(&outside), Arc::clone(&doors) as Arc<dyn Wakes>)
     }));
-    actix_rt::spawn(keep("webhook", webhook, waits, move || {
+    actix_rt::spawn(keep("webhook", webhook, policy, move || {
         WebhookActor::new(Arc::clone(&for_webhook), Rc::clone(&sender))
     }));
 }
 
-fn start_fleet(outside: Arc<Outside>, doors: Arc<Doors>, share: Share, waits: RestartWaits) {
+fn start_fleet(outside: Arc<Outside>, doors: Arc<Doors>, share: Share, policy: RestartPolicy) {
     let door = doors.fleets[share.index].clone();
-    actix_rt::spawn(keep("fleet", door, waits, move || {
+    actix_rt::spawn(keep("fleet", door, policy, move || {
         Fleet::new(Arc::clone(&outside), Arc::clone(&doors) as Arc<dyn Wakes>, share)
     }));
 }
@@ -300,17 +298,14 @@ pub struct Operator {
 }
 
 impl Operator {
-    /// Releases a switch from quarantine, on record, whoever has it; its queue goes on when they look.
+    /// Releases a switch from quarantine, and the ports that were set aside, on record, whoever has it; its queue goes on when
+    /// they look.
     ///
     /// # Errors
     /// [`CommitError`].
     pub async fn release(&self, switch: &SwitchId) -> Result<(), CommitError> {
         let outside = &self.doors.outside;
-        let status = SwitchStatus { switch: switch.clone(), quarantined: None, since: outside.clock.now() };
-        // The operator's word needs no lease: it is nobody's but theirs.
-        let mut commit = outside.commit(Tag::Switch(switch.clone()));
-        commit.writes.push(put(Key::SwitchStatus(switch.clone()), Record::SwitchStatus(status)));
-        outside.store.commit(vec![commit]).await?;
+        release(&*outside.store, &*outside.clock, &*outside.entropy, switch).await?;
         outside.hints.publish(Hint::Released(switch.clone()));
         self.doors.wake_fleet(switch);
         Ok(())

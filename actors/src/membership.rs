@@ -15,6 +15,7 @@ pub use roll::{Members, Roll};
 
 use crate::domain::ids::InstanceId;
 use crate::domain::liveness::{Asked, Census, Heartbeat};
+use crate::fail_points::{FailPoint, reach};
 use crate::outside::{Outside, Wakes};
 use crate::ports::hints::Hint;
 use crate::ports::store::StoreUnavailable;
@@ -166,6 +167,7 @@ impl Membership {
     }
 
     fn learn(&mut self, beaten: Beaten, context: &mut Context<Self>) {
+        reach(FailPoint::MembershipBeaten);
         if self.leaving {
             return;
         }

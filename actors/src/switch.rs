@@ -9,6 +9,7 @@
 //! one for it. At a safe point after that it closes the session, gives the lease back, tells whoever is preferred, and ends.
 //! Asked to stop, it begins nothing more: what is on its way to a switch is read back and settled, what isn't is left in the queue.
 
+mod aftermath;
 mod choose;
 mod effects;
 mod settle;
@@ -28,6 +29,7 @@ use crate::ports::store::StoreUnavailable;
 use actix::{
     Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, SpawnHandle, WrapFuture,
 };
+pub use aftermath::{Aftermath, AtWork};
 use choose::{Choice, Freedom};
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -73,6 +75,17 @@ impl Unheard {
     pub fn any(&self) -> bool {
         self.0.load(Ordering::SeqCst) > 0
     }
+}
+
+/// What a supervisor shares with its fleet, which goes on when it panics.
+#[derive(Clone, Default)]
+pub struct Memory {
+    /// Wakes that it has not heard.
+    pub unheard: Unheard,
+    /// What it is at work on.
+    pub at_work: AtWork,
+    /// What the panics of those before it have left to do.
+    pub aftermath: Aftermath,
 }
 
 type Session = Option<Box<dyn SwitchSession>>;
@@ -131,7 +144,7 @@ pub struct SwitchSupervisor {
     effects: VecDeque<SessionEffect>,
     busy: bool,
     woken: bool,
-    unheard: Unheard,
+    memory: Memory,
     stopping: bool,
     /// Breaks off an opening that is under way, or waits for its turn.
     stop_asked: Arc<Notify>,
@@ -142,7 +155,7 @@ pub struct SwitchSupervisor {
 impl SwitchSupervisor {
     /// A new one, which knows nothing yet.
     #[must_use]
-    pub fn new(outside: Arc<Outside>, wakes: Arc<dyn Wakes>, id: SwitchId, unheard: Unheard) -> Self {
+    pub fn new(outside: Arc<Outside>, wakes: Arc<dyn Wakes>, id: SwitchId, memory: Memory) -> Self {
         Self {
             outside,
             wakes,
@@ -157,7 +170,7 @@ impl SwitchSupervisor {
             effects: VecDeque::new(),
             busy: false,
             woken: false,
-            unheard,
+            memory,
             stopping: false,
             stop_asked: Arc::default(),
             alarm: None,
@@ -218,7 +231,28 @@ impl SwitchSupervisor {
         self.stopping || lapsed || !self.outside.owns(&self.tag())
     }
 
+    /// Notes what is in its hands now: opening, saving and closing are for the switch as a whole.
+    fn note_work(&self, effect: &SessionEffect) {
+        match (effect, &self.task) {
+            (SessionEffect::RunStep | SessionEffect::Settle(..), Some(task)) => {
+                self.memory.at_work.on(&task.item);
+            }
+            (
+                SessionEffect::RunStep
+                | SessionEffect::Settle(..)
+                | SessionEffect::Open
+                | SessionEffect::Close
+                | SessionEffect::Save
+                | SessionEffect::MarkSaved
+                | SessionEffect::ChooseWork
+                | SessionEffect::TellOperator,
+                _,
+            ) => self.memory.at_work.on_nothing(),
+        }
+    }
+
     fn perform(&mut self, effect: SessionEffect, context: &mut Context<Self>) {
+        self.note_work(&effect);
         match effect {
             SessionEffect::Open => self.open(context),
             SessionEffect::Close => self.close(context),
@@ -301,8 +335,9 @@ impl SwitchSupervisor {
 
     fn take_up_duty(&mut self, context: &mut Context<Self>) {
         let (outside, id) = (Arc::clone(&self.outside), self.id.clone());
+        let (wakes, aftermath) = (Arc::clone(&self.wakes), self.memory.aftermath.clone());
         self.run(context, async move {
-            let news = match effects::take_up(&outside, &id).await {
+            let news = match effects::take_up(&outside, &*wakes, &id, &aftermath).await {
                 Ok(taken_up) => News::TakenUp(taken_up),
                 Err(error) => News::StoreAway(error),
             };
@@ -325,9 +360,10 @@ impl SwitchSupervisor {
         let no_save_before = self.save_pace.waits_until(self.outside.clock.now());
         let freedom = Freedom { may_begin, quarantined, proven: self.proven.clone(), no_save_before };
         let (outside, duty, session) = (Arc::clone(&self.outside), self.duty.clone(), self.session.take());
+        let at_work = self.memory.at_work.clone();
         self.run(context, async move {
             let duty = duty.expect("only a supervisor on duty chooses");
-            let news = match choose::choose(&outside, &duty, &freedom).await {
+            let news = match choose::choose(&outside, &duty, &freedom, &at_work).await {
                 Ok(choice) => News::Chosen(choice),
                 Err(error) => News::StoreAway(error),
             };
@@ -351,6 +387,7 @@ impl SwitchSupervisor {
             Choice::Rest => self.rest(context),
             Choice::Released => {
                 tracing::info!(switch = %self.id, "released from quarantine");
+                self.memory.at_work.progressed();
                 self.happened(SessionEvent::Released);
             }
             Choice::Fenced => self.learn(News::Fenced, context),
@@ -425,7 +462,7 @@ impl Handler<Wake> for SwitchSupervisor {
     type Result = ();
 
     fn handle(&mut self, _: Wake, context: &mut Self::Context) {
-        self.unheard.heard();
+        self.memory.unheard.heard();
         self.woken = true;
         self.pump(context);
     }

@@ -15,13 +15,31 @@ type Step = fn(Value) -> Option<Value>;
 
 /// The first leads from schema 1 to 2, the next from 2 to 3, and so on. A step is never changed once it was released:
 /// what it reads is on somebody's disk.
-const STEPS: &[Step] = &[];
+const STEPS: &[Step] = &[counting_panics];
 
 /// Of a record's JSON, as this release writes it.
-pub const RECORD_SCHEMA: u32 = 1;
+pub const RECORD_SCHEMA: u32 = 2;
 
 const _: () =
     assert!(RECORD_SCHEMA as usize == STEPS.len() + 1, "each schema but the last has a step to the next");
+
+/// Schema 2 counts the panics over jobs, ports and events, and knows of ports that were set aside.
+fn counting_panics(mut record: Value) -> Option<Value> {
+    let kind = record.get("type")?.as_str()?.to_owned();
+    let is = record.get_mut("is")?;
+    match kind.as_str() {
+        "job" | "delivery" => {
+            let state = is.get_mut("state")?.as_object_mut()?;
+            if matches!(state.get("state")?.as_str()?, "queued" | "running" | "due" | "sending") {
+                state.insert("panics".into(), 0.into());
+            }
+        }
+        "port" => drop(is.as_object_mut()?.insert("panics".into(), 0.into())),
+        "switch_status" => drop(is.as_object_mut()?.insert("set_aside".into(), Value::Array(Vec::new()))),
+        _ => {}
+    }
+    Some(record)
+}
 
 /// A record's JSON can't be brought up to date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -164,14 +182,14 @@ mod tests {
         let value = [&[0; VERSION_BYTES][..], br#"{"schema":9,"record":"secret"}"#].concat();
         assert_eq!(
             decode(&key, &value),
-            Err("the record switch/s/status has schema 9; this release reads schemas 1 to 1".into())
+            Err("the record switch/s/status has schema 9; this release reads schemas 1 to 2".into())
         );
     }
 
     #[test]
     fn what_was_encoded_is_decoded() {
         let switch = SwitchId::parse("s").expect("a name");
-        let status = SwitchStatus { switch: switch.clone(), quarantined: None, since: UnixMillis(5) };
+        let status = SwitchStatus::in_service(switch.clone(), UnixMillis(5));
         let (version, record) = (CommitId(Uuid::from_u128(7)), Record::SwitchStatus(status));
         let decoded = decode(&Key::SwitchStatus(switch), &encode(version, &record));
         assert_eq!(decoded, Ok(Stored { version, record }));

@@ -59,6 +59,7 @@ mod tests {
         first_back_off_millis: 1_000,
         longest_back_off_millis: 60_000,
         in_all_millis: 600_000,
+        panics: 3,
     };
 
     fn failed(class: FailureClass) -> SessionEvent {

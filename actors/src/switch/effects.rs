@@ -1,6 +1,7 @@
 //! The effects of the session machine, one function each: what is taken along, what is asked, what is brought back.
 
-use super::settle;
+use super::aftermath::Aftermath;
+use super::settle::{self, Fenced};
 use super::step::{Hands, StepFailed, limited};
 use super::task::Duty;
 use super::{Came, News, SwitchSupervisor, TakenUp};
@@ -10,16 +11,22 @@ use crate::domain::record::{Key, Record, SwitchStatus, Tag};
 use crate::domain::session::{SessionEvent, SessionState, StepResult, Visit, VisitOutcome};
 use crate::fail_points::{FailPoint, reach};
 use crate::membership::Claim;
-use crate::outside::Outside;
+use crate::outside::{Outside, Wakes};
 use crate::ports::driver::SwitchSession;
 use crate::ports::guard::SessionGuard;
 use crate::ports::hints::Hint;
 use crate::ports::store::{StoreUnavailable, Stored};
+use crate::safeguards::{Safeguard, stands};
 use actix::Context;
 use std::sync::Arc;
 
-/// Claims the switch, and reads it as the inventory has it.
-pub async fn take_up(outside: &Outside, id: &SwitchId) -> Result<TakenUp, StoreUnavailable> {
+/// Claims the switch, reads it as the inventory has it, and puts on record what panics of earlier supervisors have left.
+pub async fn take_up(
+    outside: &Outside,
+    wakes: &dyn Wakes,
+    id: &SwitchId,
+    aftermath: &Aftermath,
+) -> Result<TakenUp, StoreUnavailable> {
     let keys = [Key::Switch(id.clone()), Key::SwitchStatus(id.clone())];
     let mut read = outside.store.read(&keys).await?.into_iter();
     let Some(Stored { record: Record::Switch(switch), .. }) = read.next().flatten() else {
@@ -30,7 +37,16 @@ pub async fn take_up(outside: &Outside, id: &SwitchId) -> Result<TakenUp, StoreU
         _ => None,
     };
     Ok(match outside.claim(&Tag::Switch(id.clone())).await? {
-        Claim::Ours(holding) => TakenUp::OnDuty(Duty { switch, lease: holding.lease, holding }, quarantined),
+        Claim::Ours(holding) => {
+            let duty = Duty { switch, lease: holding.lease, holding };
+            match aftermath.settle(outside, &duty, wakes).await {
+                Ok(quarantine) => TakenUp::OnDuty(duty, quarantine.or(quarantined)),
+                Err(Fenced) => {
+                    duty.holding.lost();
+                    TakenUp::HeldByAnother
+                }
+            }
+        }
         Claim::Others => TakenUp::HeldByAnother,
         Claim::NotForUs => TakenUp::NotForUs,
     })
@@ -135,12 +151,15 @@ impl SwitchSupervisor {
             self.proven.insert(task.port.at.port.clone());
         }
         let (outside, duty, wakes) = (Arc::clone(&self.outside), self.on_duty(), Arc::clone(&self.wakes));
-        let mut session = self.session.take();
+        let (mut session, at_work) = (self.session.take(), self.memory.at_work.clone());
         self.run(context, async move {
             let mut transcript = task.transcript.clone();
             transcript.push_str(&session.as_mut().map(|s| s.take_transcript()).unwrap_or_default());
             let news = match settle::settle(&outside, &duty, &task, &outcome, transcript).await {
                 Ok(settled) => {
+                    if outcome == VisitOutcome::Verified && task.job.is_some() {
+                        at_work.progressed();
+                    }
                     if let Some(partner) = settled.announced {
                         wakes.partner(partner);
                     }
@@ -159,7 +178,8 @@ impl SwitchSupervisor {
         self.run(context, async move {
             let open = session.as_mut().expect("a save has its session");
             let mut unheard = 0;
-            let event = match limited(&outside, &duty, &mut unheard, open.save()).await {
+            let saved = async { if stands(Safeguard::SavedAfterApply) { open.save().await } else { Ok(()) } };
+            let event = match limited(&outside, &duty, &mut unheard, saved).await {
                 Ok(()) => SessionEvent::Saved,
                 Err(failure) => {
                     tracing::warn!(switch = %duty.switch.id, class = ?failure.class, %failure, "a save failed and is tried again");

@@ -2,6 +2,7 @@
 
 mod crashes;
 mod one;
+mod panics;
 mod retention;
 mod several;
 mod stopping;
