@@ -48,7 +48,7 @@ pub enum Command {
     Check(CheckSwitchArgs),
     /// List what checks found: when, what differed, what was done.
     Drift(DriftArgs),
-    /// Release a switch from quarantine; its queue goes on.
+    /// Release a switch from quarantine, and its ports that were set aside; its queue goes on.
     Release(ReleaseArgs),
     /// List events that could not be delivered.
     DeadLetters(StoreArgs),

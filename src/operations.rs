@@ -166,3 +166,23 @@ pub async fn export_store(store: Arc<dyn WholeState>, file: PathBuf) -> anyhow::
     let moved = answered.await.map_err(broken)??;
     Ok(vec![format!("exported {moved} to {name}")])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use switchyard_actors::domain::failure::{DriverFailure, FailureClass};
+    use switchyard_actors::domain::ids::PortName;
+    use switchyard_actors::domain::time::UnixMillis;
+
+    #[test]
+    fn a_switch_shows_its_quarantine_and_the_ports_that_were_set_aside() {
+        let in_service = SwitchStatus::in_service(SwitchId::parse("s").expect("valid"), UnixMillis(5));
+        assert_eq!(describe_status(&in_service), "in service");
+        let ports = ["Gi1/0/2", "Gi1/0/7"].map(|name| PortName::parse(name).expect("valid"));
+        let set_aside = SwitchStatus { set_aside: ports.into(), ..in_service };
+        assert_eq!(describe_status(&set_aside), "in service; SET ASIDE: Gi1/0/2, Gi1/0/7");
+        let why = DriverFailure::new(FailureClass::HostKeyChanged, "another key");
+        let quarantined = SwitchStatus { quarantined: Some(why), ..set_aside };
+        assert_eq!(describe_status(&quarantined), "QUARANTINED: another key; SET ASIDE: Gi1/0/2, Gi1/0/7");
+    }
+}

@@ -15,6 +15,8 @@ mod kill;
 mod load;
 #[cfg(feature = "fail-points")]
 mod moving;
+#[cfg(feature = "fail-points")]
+mod panics;
 mod power_cut;
 mod real_switch;
 mod records;

@@ -127,6 +127,35 @@ async fn put_on_record(outside: &Outside, duty: &Duty, charge: &Charge) -> Resul
     }
 }
 
+/// A switch's list of ports that were set aside, as read.
+pub(super) struct SetAside {
+    status: SwitchStatus,
+    stored: Stored,
+}
+
+impl SetAside {
+    /// Reads the list if the port is on it.
+    pub(super) async fn with(outside: &Outside, port: &PortRecord) -> Option<Self> {
+        // No port comes on it without a panic.
+        if port.panics == 0 {
+            return None;
+        }
+        let key = Key::SwitchStatus(port.at.switch.clone());
+        let stored = outside.read_surely(&[key]).await.pop().flatten()?;
+        let Record::SwitchStatus(status) = stored.record.clone() else { return None };
+        status.set_aside.contains(&port.at.port).then_some(Self { status, stored })
+    }
+
+    /// Another order has made the port good.
+    pub(super) fn strike_out(&self, port: &PortRef, commit: &mut Commit) {
+        let mut status = self.status.clone();
+        status.set_aside.remove(&port.port);
+        let key = Key::SwitchStatus(port.switch.clone());
+        commit.expect.push(unchanged(key.clone(), Some(&self.stored)));
+        commit.writes.push(put(key, Record::SwitchStatus(status)));
+    }
+}
+
 /// What a charge against a port's repair rests on.
 struct Grounds {
     port: PortRecord,

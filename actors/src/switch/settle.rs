@@ -1,6 +1,7 @@
 //! What a visit came to, as one commit: the job's outcome, the subscription, the port, the events, the queue. Outcome
 //! and event are never apart.
 
+use super::aftermath::SetAside;
 use super::managed;
 use super::task::{Duty, Task};
 use crate::domain::drift::ManagedPort;
@@ -40,6 +41,7 @@ struct Read {
     port_stored: Option<Stored>,
     managed: Option<(ManagedPort, Stored)>,
     transcript: Option<String>,
+    set_aside: Option<SetAside>,
 }
 
 /// Puts on record what a visit came to. Waits for a store that is away.
@@ -197,7 +199,9 @@ impl Change<'_> {
             Some((job, _)) => self.read_subscription(job).await,
             None => None,
         };
-        Read { job, subscription, port, port_stored, managed, transcript }
+        let verified = matches!(self.outcome, Some(VisitOutcome::Verified));
+        let set_aside = if verified { SetAside::with(self.outside, &port).await } else { None };
+        Read { job, subscription, port, port_stored, managed, transcript, set_aside }
     }
 
     async fn read_subscription(&self, job: &JobRecord) -> Option<(SubscriptionRecord, Stored)> {
@@ -353,7 +357,11 @@ impl Change<'_> {
         }
         let key = Key::Port(port.at.clone());
         commit.expect.push(unchanged(key.clone(), read.port_stored.as_ref()));
-        let panics = if matches!(self.outcome, Some(VisitOutcome::Verified)) { 0 } else { port.panics };
+        let verified = matches!(self.outcome, Some(VisitOutcome::Verified));
+        if let Some(set_aside) = &read.set_aside {
+            set_aside.strike_out(&port.at, commit);
+        }
+        let panics = if verified { 0 } else { port.panics };
         commit.writes.push(put(key, Record::Port(PortRecord { state, panics, ..port })));
     }
 

@@ -101,7 +101,7 @@ fn poisoned_world() -> (Arc<RecordingStore>, ScriptedDriver) {
 }
 
 #[test]
-fn a_panic_is_counted_also_when_the_store_is_away_just_then() {
+fn a_panic_is_counted_once_also_when_the_store_is_away_just_then_and_its_answers_get_lost() {
     paused(async {
         let (store, driver) = poisoned_world();
         let (link, graph) = on_a_link(&store, &driver);
@@ -111,6 +111,8 @@ fn a_panic_is_counted_also_when_the_store_is_away_just_then() {
             until("about to panic", || calls(&driver, "sw read") == panic, seen).await;
             link.cut(true);
             tokio::time::sleep(MINUTE).await;
+            store.lose_next_request();
+            store.lose_next_answer();
             link.cut(false);
         }
         until("given up", || gave_up(&job_in(&store, &switch(), job), 3), seen).await;
@@ -144,7 +146,8 @@ fn a_switch_whose_supervisor_always_breaks_is_quarantined_with_its_queue_and_a_r
         world.until("quarantined", |world| quarantine_of(&world.store, &switch()).is_some()).await;
         let why = quarantine_of(&world.store, &switch()).expect("just seen");
         assert_eq!(why.class, FailureClass::SupervisorPanicked);
-        tokio::time::sleep(10 * MINUTE).await;
+        // Too short to forgive anything by itself.
+        tokio::time::sleep(MINUTE).await;
         assert_eq!(calls(&world.driver, "sw open"), 10);
         // The job is not at fault, and waits.
         let waits = matches!(
@@ -195,6 +198,20 @@ fn a_repair_that_breaks_the_supervisor_is_set_aside_keeps_nothing_waiting_and_a_
         world.graph.operator().release(&switch()).await.expect("on record");
         world.until("clean", |world| world.port_record(1).state == PortState::Clean).await;
         assert_eq!((world.port_record(1).panics, set_aside(&world)), (0, false));
+    });
+}
+
+#[test]
+fn an_order_that_makes_good_a_port_whose_repair_was_set_aside_takes_it_off_the_operators_list() {
+    paused(async {
+        let world = with_a_poisonous_repair().await;
+        world.until("set aside", set_aside).await;
+        world.driver.cure(&port(1));
+        ordered(&world.handle, "order-2", 1).await;
+        world.until_events(3).await;
+        assert_eq!((world.port_record(1).panics, set_aside(&world)), (0, false));
+        world.until("clean", |world| world.port_record(1).state == PortState::Clean).await;
+        assert_eq!(world.driver.running(&port(1)), live());
     });
 }
 
@@ -353,6 +370,22 @@ mod at_fail_points {
             let tried = [first, second].map(|job| attempts(&store, &switch(), job));
             assert_eq!((tried, driver.most_open()), ([Some(1); 2], 1));
             assert_eq!(calls(&driver, "sw open"), 2);
+        });
+    }
+
+    #[test]
+    fn a_fleet_that_panics_again_over_what_is_left_in_its_mailbox_does_not_take_the_process_along() {
+        paused(async {
+            let (store, driver) = (seeded(RecordingStore::default()), ScriptedDriver::default());
+            let (_, graph) = on_a_link(&store, &driver);
+            driver.order(&switch(), ScriptedFault::Open(FailureClass::Unreachable));
+            let job = ordered(&graph.provisioning(), "order-1", 1).await;
+            let seen = || format!("{:?}", driver.calls());
+            until("backing off", || calls(&driver, "sw open") == 1, seen).await;
+            let _armed = panic_at(FailPoint::SwitchWoken, 2);
+            graph.operator().inventory_changed();
+            graph.operator().inventory_changed();
+            until("completed", || attempts(&store, &switch(), job).is_some(), seen).await;
         });
     }
 
