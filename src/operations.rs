@@ -1,5 +1,7 @@
 //! What an operator asks for: answered in lines of text, by the service that has the store or by the command line itself.
 
+pub mod drift;
+
 use crate::inventory::{self, Applied, ApplyError, ProcessSecrets, Surroundings};
 use crate::machine::{SystemClock, SystemEntropy};
 use crate::ssh::Platforms;
@@ -52,7 +54,8 @@ pub fn describe(applied: &Applied) -> Vec<String> {
     lines
 }
 
-/// Every switch: platform, address, open work, quarantine, ports whose repair was set aside.
+/// Every switch: platform, address, open work, quarantine, ports whose repair was set aside, drift that an operator must
+/// look at.
 ///
 /// # Errors
 /// When the store can't be read.
@@ -62,7 +65,8 @@ pub async fn list_switches(store: &dyn Store) -> anyhow::Result<Vec<String>> {
     lines.push(format!("{:<24} {:<14} {:<28} {:>6}  {}", "SWITCH", "PLATFORM", "ADDRESS", "WORK", "STATE"));
     for member in members {
         let id = SwitchId::parse(&member.member)?;
-        let read = store.read(&[Key::Switch(id.clone()), Key::SwitchStatus(id.clone())]).await?;
+        let keys = [Key::Switch(id.clone()), Key::SwitchStatus(id.clone()), Key::Drift(id.clone())];
+        let read = store.read(&keys).await?;
         let (mut platform, mut address) = (String::new(), String::new());
         let mut state = "in service".to_owned();
         for stored in read.into_iter().flatten() {
@@ -72,6 +76,11 @@ pub async fn list_switches(store: &dyn Store) -> anyhow::Result<Vec<String>> {
                     platform = switch.platform;
                 }
                 Record::SwitchStatus(status) => state = describe_status(&status),
+                // It comes last, and has a word to add.
+                Record::Drift(found) if found.is_held_back() => {
+                    let outcome = found.last.map(|last| last.outcome.to_string()).unwrap_or_default();
+                    state = format!("{state}; drift {outcome}");
+                }
                 _ => {}
             }
         }

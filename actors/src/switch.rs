@@ -10,13 +10,16 @@
 //! Asked to stop, it begins nothing more: what is on its way to a switch is read back and settled, what isn't is left in the queue.
 
 mod aftermath;
+mod check;
 mod choose;
 mod effects;
+mod managed;
 mod settle;
 mod standing;
 mod step;
 mod task;
 
+use crate::domain::contact::Contact;
 use crate::domain::failure::DriverFailure;
 use crate::domain::ids::{PortName, SwitchId};
 use crate::domain::record::Tag;
@@ -30,6 +33,7 @@ use actix::{
     Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, SpawnHandle, WrapFuture,
 };
 pub use aftermath::{Aftermath, AtWork};
+use check::Survey;
 use choose::{Choice, Freedom};
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -141,6 +145,8 @@ pub struct SwitchSupervisor {
     saving: Vec<PortName>,
     save_pace: SavePace,
     proven: BTreeSet<PortName>,
+    contact: Contact,
+    survey: Option<Survey>,
     effects: VecDeque<SessionEffect>,
     busy: bool,
     woken: bool,
@@ -167,6 +173,8 @@ impl SwitchSupervisor {
             saving: Vec::new(),
             save_pace: SavePace::default(),
             proven: BTreeSet::new(),
+            contact: Contact::default(),
+            survey: None,
             effects: VecDeque::new(),
             busy: false,
             woken: false,
@@ -320,6 +328,12 @@ impl SwitchSupervisor {
 
     fn happened(&mut self, event: SessionEvent) {
         let now = self.outside.clock.now();
+        self.contact = self.contact.after(&event);
+        if self.contact == Contact::Lost
+            && let Some(survey) = &mut self.survey
+        {
+            survey.start_over();
+        }
         self.save_pace = self.save_pace.after(&self.state, &event, now, &self.outside.settings.save_policy());
         match self.state.clone().apply(event, now, &self.outside.settings.job.policy()) {
             Ok((state, effects)) => {
@@ -358,7 +372,14 @@ impl SwitchSupervisor {
         };
         let quarantined = matches!(self.state, SessionState::Quarantined { .. });
         let no_save_before = self.save_pace.waits_until(self.outside.clock.now());
-        let freedom = Freedom { may_begin, quarantined, proven: self.proven.clone(), no_save_before };
+        let freedom = Freedom {
+            may_begin,
+            quarantined,
+            proven: self.proven.clone(),
+            no_save_before,
+            contact: self.contact,
+            survey: self.survey.clone(),
+        };
         let (outside, duty, session) = (Arc::clone(&self.outside), self.duty.clone(), self.session.take());
         let at_work = self.memory.at_work.clone();
         self.run(context, async move {
@@ -382,6 +403,14 @@ impl SwitchSupervisor {
             Choice::Save(ports) => {
                 self.saving = ports;
                 self.happened(SessionEvent::Begun(Errand::Save));
+            }
+            Choice::Check(survey) => {
+                self.survey = Some(survey);
+                self.woken = true;
+            }
+            Choice::Checked => {
+                (self.survey, self.contact) = (None, self.contact.checked());
+                self.woken = true;
             }
             Choice::Wait(until) => self.wait(until, context),
             Choice::Rest => self.rest(context),

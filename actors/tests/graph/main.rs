@@ -1,6 +1,7 @@
 //! The actor graph on paused time.
 
 mod crashes;
+mod drift;
 mod one;
 mod panics;
 mod retention;
