@@ -258,6 +258,26 @@ fn what_one_that_stops_gives_back_is_taken_up_before_it_has_left() {
     });
 }
 
+/// A restart with work for thousands of switches leaves the store room for checkouts.
+#[test]
+fn only_so_many_switches_are_looked_at_at_once() {
+    paused(async {
+        let cluster = Cluster::new(ms(100));
+        let link = Arc::new(StoreLink::to(Arc::clone(&cluster.store)));
+        let mut settings = GraphSettings::default();
+        settings.supervision.max_looking = 3;
+        let (store, hints) = (Arc::clone(&link) as _, Arc::new(cluster.hub.clone()));
+        let graph = start_graph(store, hints, &cluster.driver, &cluster.receiver, settings);
+        let one = Instance { link, handle: graph.provisioning(), graph };
+        cluster.until("one", |_| one.graph.living() == 1).await;
+        one.link.hold_claims();
+        cluster.order(&one, SWITCHES, 0).await;
+        // As long as several sweeps take.
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        assert_eq!(one.link.claims_begun(), 3);
+    });
+}
+
 #[test]
 fn one_whose_tenure_lapsed_sends_nothing_more_and_its_job_is_not_charged() {
     paused(async {
