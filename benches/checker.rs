@@ -1,7 +1,7 @@
 //! How long the outside checker takes over the history of a long torture run, and of a tenth of it: ten times as much may take
 //! ten times as long, and not a hundred.
 
-#![allow(clippy::print_stdout)]
+#![allow(clippy::print_stdout)] // a bench that prints nothing says nothing
 
 use serde_json::json;
 use std::collections::BTreeSet;

@@ -212,6 +212,17 @@ impl SimulatedSwitch {
         });
     }
 
+    /// The start-up configuration of a port becomes that of a switch nobody has configured, as when an older file was put
+    /// back: the next reboot brings it.
+    ///
+    /// # Panics
+    /// If the switch has no such port.
+    pub fn forget_startup(&self, port: &str) {
+        let port = self.port_number(port).expect("the switch has this port");
+        let factory = PortConfig::factory(self.plan.personality);
+        self.change(|state| state.device.startup.put_port(port, factory));
+    }
+
     pub fn counts(&self) -> SwitchCounts {
         self.look(|state| state.counts)
     }
