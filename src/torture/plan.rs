@@ -152,7 +152,8 @@ impl Draft<'_> {
             0 => return SwitchBlow::ChangeHostKey,
             1..=3 => return SwitchBlow::Reboot { down: self.millis(0..1_500) },
             4..=6 => return SwitchBlow::CutSessions,
-            7 => ("refused a login", Fault::RejectAuthentication { times }),
+            // By password and by dialog: a client may try both.
+            7 => ("refused a login", Fault::RejectAuthentication { times: 2 }),
             8 => ("refused a line", refusal(pattern)),
             9..=11 => ("refused a connection", Fault::RefuseConnections { times }),
             12..=14 => ("said nothing to a connection", Fault::SilentBanner { times }),
