@@ -11,6 +11,8 @@ use switchyard_actors::fail_points::FailPoint;
 pub enum Blow {
     /// An instance of the service.
     Instance { which: usize, how: InstanceBlow },
+    /// The actor of an instance that reaches this place next: it panics.
+    Actor { which: usize, at: FailPoint },
     /// A node of Redis, or the wire to it.
     Redis { node: usize, how: RedisBlow },
     /// The disk under the embedded store is full for so long.
@@ -30,8 +32,6 @@ pub enum InstanceBlow {
     Kill,
     /// SIGSTOP, and SIGCONT so much later.
     Freeze { lasting: Duration },
-    /// Whoever reaches this place next panics.
-    Panic { at: FailPoint },
     /// Its wall clock is wrong by so much, and later right again.
     Clock { millis: i64 },
 }
@@ -150,6 +150,7 @@ impl fmt::Display for Blow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Instance { which, how } => write!(f, "instance {which}: {how:?}"),
+            Self::Actor { which, at } => write!(f, "instance {which}: panic at {}", at.name()),
             Self::Redis { node, how } => write!(f, "redis {node}: {how:?}"),
             Self::DiskFull { lasting } => write!(f, "disk: full for {lasting:?}"),
             Self::Switch { which, how: SwitchBlow::Order(name, fault) } => {

@@ -3,8 +3,8 @@
 
 use super::blow::{Victim, receiver_fault};
 use super::kept::Kept;
+use super::operator;
 use super::world::{Phase, Store, World};
-use super::{logs, operator};
 use crate::checker::History;
 use crate::checker::history::Ending;
 use crate::config::Config;
@@ -96,7 +96,6 @@ fn count_receivers(world: &World) {
 fn read_logs(world: &World) {
     for instance in &world.instances {
         let text = instance.log_text();
-        logs::count_panics(&text, &mut world.tally.borrow_mut());
         world.kept.borrow_mut().log(format!("log of instance {}", instance.number), text);
     }
 }

@@ -22,7 +22,7 @@ const LOOK: Duration = Duration::from_millis(50);
 /// For the answer to "are you ready".
 const READY: Duration = Duration::from_secs(1);
 /// A service manager starts again what has not been ready for so long, where nothing outside explains it.
-const UNREADY: Duration = Duration::from_secs(5);
+const UNREADY: Duration = Duration::from_millis(1_500);
 /// For an end by SIGTERM; then SIGKILL.
 const END: Duration = Duration::from_secs(60);
 const LOG_LINES_SHOWN: usize = 20;
@@ -79,6 +79,11 @@ impl Instance {
     /// What its processes read.
     pub fn config(&self) -> &Path {
         &self.config
+    }
+
+    /// What its processes write.
+    pub fn log(&self) -> &Path {
+        &self.log
     }
 
     /// Which process it is now.

@@ -47,7 +47,8 @@ pub struct Plan(pub Vec<Planned>);
 impl Plan {
     /// The plan of a run.
     pub fn of(options: &Options) -> Self {
-        let mut draft = Draft { rng: ChaCha8Rng::seed_from_u64(options.seed), options, planned: Vec::new() };
+        let rng = ChaCha8Rng::seed_from_u64(options.seed);
+        let mut draft = Draft { rng, places: places(options.store), options, planned: Vec::new() };
         draft.spread(KILLS_IN_DIALOG, |draft| draft.instance(InstanceBlow::KillInDialog));
         draft.spread(KILLS, |draft| draft.instance(InstanceBlow::Kill));
         draft.spread(FREEZES, Draft::freeze);
@@ -73,6 +74,8 @@ impl fmt::Display for Plan {
 
 struct Draft<'o> {
     rng: ChaCha8Rng,
+    /// Which an instance on this store passes.
+    places: Vec<FailPoint>,
     options: &'o Options,
     planned: Vec<Planned>,
 }
@@ -107,8 +110,8 @@ impl Draft<'_> {
     }
 
     fn panic(&mut self) -> Blow {
-        let at = *FailPoint::ALL.choose(&mut self.rng).expect("there are fail points");
-        self.instance(InstanceBlow::Panic { at })
+        let at = *self.places.choose(&mut self.rng).expect("there are fail points");
+        Blow::Actor { which: self.rng.random_range(0..self.options.instances), at }
     }
 
     fn clock(&mut self) -> Blow {
@@ -204,6 +207,12 @@ impl Draft<'_> {
     }
 }
 
+/// Nobody beats on a store that serves one instance.
+fn places(store: Engine) -> Vec<FailPoint> {
+    let is_passed = |at: &FailPoint| store != Engine::Embedded || *at != FailPoint::MembershipBeaten;
+    FailPoint::ALL.iter().copied().filter(is_passed).collect()
+}
+
 fn refusal(pattern: String) -> Fault {
     Fault::Reject { pattern, text: "% Invalid input detected at '^' marker.".to_owned(), times: 1 }
 }
@@ -241,7 +250,7 @@ mod tests {
         let kills = |blow: &Blow| {
             matches!(blow, Blow::Instance { how: InstanceBlow::Kill | InstanceBlow::KillInDialog, .. })
         };
-        let panics = |blow: &Blow| matches!(blow, Blow::Instance { how: InstanceBlow::Panic { .. }, .. });
+        let panics = |blow: &Blow| matches!(blow, Blow::Actor { .. });
         let outages = |blow: &Blow| {
             use RedisBlow::{CutOff, Hang, Kill};
             matches!(blow, Blow::Redis { how: Kill { .. } | CutOff { .. } | Hang { .. }, .. })
@@ -261,7 +270,9 @@ mod tests {
         for Planned { at, blow } in &plan.0 {
             assert!(*at < options.lasting());
             match blow {
-                Blow::Instance { which, .. } => assert!(*which < options.instances),
+                Blow::Instance { which, .. } | Blow::Actor { which, .. } => {
+                    assert!(*which < options.instances)
+                }
                 Blow::Switch { which, .. } => assert!(*which < options.switches()),
                 Blow::Receiver { which, .. } => assert!(*which < super::super::partners::COUNT),
                 Blow::DiskFull { .. } => {}

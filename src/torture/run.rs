@@ -7,7 +7,7 @@ use super::plan::Plan;
 use super::report::{Outcome, Report};
 use super::strike;
 use super::world::{Phase, Store, World};
-use super::{calm, clients, evidence, instances, operator};
+use super::{calm, clients, evidence, instances, logs, operator};
 use crate::cli::TortureArgs;
 use anyhow::Context as _;
 use std::process::ExitCode;
@@ -108,6 +108,7 @@ fn attend(world: &Rc<World>) {
     }
     actix_rt::spawn(operator::attend(Rc::clone(world)));
     actix_rt::spawn(strike::watch_switches(Rc::clone(world)));
+    actix_rt::spawn(logs::watch(Rc::clone(world)));
     actix_rt::spawn(evidence::listen(Rc::clone(world)));
     actix_rt::spawn(clients::drive(Rc::clone(world)));
     actix_rt::spawn(tell(Rc::clone(world)));

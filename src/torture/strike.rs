@@ -10,6 +10,7 @@ use rustix::process::Signal;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use switchyard_actors::fail_points::FailPoint;
 use tokio::time::sleep;
 
 /// Between two looks at a state.
@@ -17,6 +18,8 @@ const LOOK: Duration = Duration::from_millis(5);
 /// How long a blow waits for an instance that can be struck, and then for its moment.
 const AIM: Duration = Duration::from_secs(10);
 const MOMENT: Duration = Duration::from_secs(3);
+/// How soon a place is reached that is passed now and then.
+const REACHED: Duration = Duration::from_secs(10);
 /// How soon a switch sees that a session was torn away.
 const TEAR: Duration = Duration::from_millis(500);
 /// How soon a frozen instance's sessions are gone once it goes on.
@@ -34,6 +37,7 @@ const FULL: Duration = Duration::from_secs(5);
 pub async fn strike(world: Rc<World>, blow: Blow) {
     match blow {
         Blow::Instance { which, how } => strike_instance(&world, which, how).await,
+        Blow::Actor { which, at } => panic_at(&world, which, at).await,
         Blow::Redis { node, how } => strike_redis(&world, node, how).await,
         Blow::DiskFull { lasting } => fill_disk(&world, lasting).await,
         Blow::Switch { which, how } => strike_switch(&world, which, how),
@@ -62,12 +66,15 @@ impl Drop for Aimed<'_> {
     }
 }
 
+/// This instance first, and then the others.
+fn ring(world: &World, which: usize) -> impl Iterator<Item = &Instance> {
+    let (before, from) = world.instances.split_at(which);
+    from.iter().chain(before)
+}
+
 /// This instance, or the next one that is ready and free.
 async fn aim(world: &World, which: usize) -> Option<Aimed<'_>> {
-    let free = || {
-        let (before, from) = world.instances.split_at(which);
-        from.iter().chain(before).find(|instance| instance.is_ready() && !instance.is_struck.get())
-    };
+    let free = || ring(world, which).find(|instance| instance.is_ready() && !instance.is_struck.get());
     until(AIM, || free().is_some() || !world.is(Phase::Striking)).await;
     let instance = free()?;
     instance.is_struck.set(true);
@@ -83,9 +90,24 @@ async fn strike_instance(world: &World, which: usize, how: InstanceBlow) {
         }
         InstanceBlow::Kill => kill(world, instance).await,
         InstanceBlow::Freeze { lasting } => freeze(world, instance, lasting).await,
-        // Counted by the log: whoever reaches the place says so in its last words.
-        InstanceBlow::Panic { at } => drop(instance.order(&format!("panic {}", at.name()))),
         InstanceBlow::Clock { millis } => jump(world, instance, millis).await,
+    }
+}
+
+/// Whoever reaches the place says so in its last words, in the log, where it is counted. An order that died with its process
+/// is given again.
+async fn panic_at(world: &World, which: usize, at: FailPoint) {
+    let seen = || world.panics.borrow().at(at.name());
+    let (before, deadline) = (seen(), Instant::now() + REACHED);
+    while seen() == before && Instant::now() < deadline && world.is(Phase::Striking) {
+        let ready = |instance: &&Instance| instance.is_ready();
+        let Some(instance) = ring(world, which).find(ready) else {
+            sleep(10 * LOOK).await;
+            continue;
+        };
+        let starts = instance.starts();
+        instance.order(&format!("panic {}", at.name()));
+        until(REACHED, || seen() > before || instance.starts() != starts || !world.is(Phase::Striking)).await;
     }
 }
 

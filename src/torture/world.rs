@@ -5,6 +5,7 @@ use super::config::{self, StoreAt};
 use super::disk::Disk;
 use super::instances::{self, Instance};
 use super::kept::Kept;
+use super::logs::Panics;
 use super::operator::Seen;
 use super::options::{Engine, Options};
 use super::partners::Partner;
@@ -47,6 +48,8 @@ pub struct World {
     pub http: awc::Client,
     /// What struck.
     pub tally: RefCell<Tally>,
+    /// Who panicked.
+    pub panics: RefCell<Panics>,
     /// What was ordered.
     pub book: RefCell<Book>,
     /// The history.
@@ -112,6 +115,7 @@ impl World {
             folder: RefCell::new(folder),
             http,
             tally: RefCell::default(),
+            panics: RefCell::default(),
             book: RefCell::new(book),
             kept: RefCell::new(kept),
             misconduct: RefCell::default(),
