@@ -197,8 +197,8 @@ impl Draft<'_> {
             0..5 => ReceiverBlow::Answer(Answer::Status(500)),
             5..8 => ReceiverBlow::Answer(Answer::CloseWithoutAnswer),
             8..11 => ReceiverBlow::Refuse { lasting: self.millis(200..1_500) },
-            11..13 => ReceiverBlow::Answer(Answer::Hang),
-            13..15 => ReceiverBlow::Answer(Answer::SlowBody),
+            // No endless body: where a refusal cuts a 2xx short, nobody can say whether it was an answer.
+            11..15 => ReceiverBlow::Answer(Answer::Hang),
             15..17 => ReceiverBlow::Answer(Answer::Status(404)),
             17..19 => ReceiverBlow::Answer(Answer::Redirect("http://127.0.0.1:9/elsewhere".to_owned())),
             _ => ReceiverBlow::Answer(Answer::HugeBody),
