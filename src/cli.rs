@@ -59,7 +59,7 @@ pub enum Command {
     CheckConfig(CheckArgs),
     /// List the switches: platform, address, open work, quarantine.
     Switches(StoreArgs),
-    /// Release a switch from quarantine; its queue goes on.
+    /// Release a switch from quarantine, and its ports that were set aside; its queue goes on.
     Release(ReleaseArgs),
     /// List events that could not be delivered.
     DeadLetters(StoreArgs),

@@ -6,9 +6,9 @@ use std::process::ExitCode;
 use switchyard::cli::{Cli, Command, InventoryAction, ServeArgs, StoreAction, TortureArgs};
 use switchyard::commands;
 use switchyard::config::Config;
+use switchyard::signals::StopSignal;
 use switchyard::startup::Application;
 use switchyard::{demo, telemetry};
-use tokio::signal::unix::{SignalKind, signal};
 
 fn main() -> ExitCode {
     #[cfg(feature = "fail-points")]
@@ -63,22 +63,21 @@ async fn torture(_: TortureArgs) -> anyhow::Result<ExitCode> {
     )
 }
 
-/// Serves until SIGTERM or Ctrl-C, then comes to a safe point; a second signal ends at once.
+/// Serves until SIGTERM or Ctrl-C, then comes to a safe point; a second signal ends at once, also while it starts.
 async fn serve(args: ServeArgs) -> anyhow::Result<()> {
     let config = Config::load(args.config.as_deref())?;
     telemetry::start(&config.log)?;
-    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT")?;
-    let application = Application::build(config, args.inventory.as_deref()).await?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
+    let mut stop = StopSignal::listen().context("listening for SIGTERM and SIGINT")?;
+    let prepared = tokio::select! {
+        prepared = Application::prepare(config, args.inventory.as_deref()) => prepared?,
+        () = stop.asked() => {
+            tracing::info!("stopped before it served");
+            return Ok(());
+        }
+    };
+    let application = prepared.start().await?;
+    stop.asked().await;
     tracing::info!("stopping; a second signal ends at once");
-    tokio::select! {
-        () = application.stop() => {}
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
+    application.stop().await;
     Ok(())
 }

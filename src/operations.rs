@@ -8,12 +8,13 @@ use anyhow::{Context as _, anyhow};
 use std::path::PathBuf;
 use std::sync::Arc;
 use switchyard_actors::domain::delivery::DeliveryState;
-use switchyard_actors::domain::ids::{CommitId, EventId, PartnerId, SwitchId};
-use switchyard_actors::domain::record::{Index, Key, Record, SwitchStatus, Tag};
+use switchyard_actors::domain::ids::{EventId, PartnerId, SwitchId};
+use switchyard_actors::domain::record::{Index, Key, Record, SwitchStatus};
+use switchyard_actors::ports::Clock;
+use switchyard_actors::ports::store::Store;
 #[cfg(feature = "fail-points")]
 use switchyard_actors::ports::store::StoreUnavailable;
-use switchyard_actors::ports::store::{Commit, Durability, Order, Store, Write};
-use switchyard_actors::ports::{Clock, Entropy};
+use switchyard_actors::release::release;
 use tokio::sync::oneshot;
 
 /// The most switches or dead letters that are listed.
@@ -53,7 +54,7 @@ pub fn describe(applied: &Applied) -> Vec<String> {
     lines
 }
 
-/// Every switch: platform, address, open work, quarantine.
+/// Every switch: platform, address, open work, quarantine, ports whose repair was set aside.
 ///
 /// # Errors
 /// When the store can't be read.
@@ -72,9 +73,7 @@ pub async fn list_switches(store: &dyn Store) -> anyhow::Result<Vec<String>> {
                     address = format!("{}:{}", switch.host, switch.ssh_port);
                     platform = switch.platform;
                 }
-                Record::SwitchStatus(SwitchStatus { quarantined: Some(why), .. }) => {
-                    state = format!("QUARANTINED: {why}");
-                }
+                Record::SwitchStatus(status) => state = describe_status(&status),
                 _ => {}
             }
         }
@@ -82,6 +81,18 @@ pub async fn list_switches(store: &dyn Store) -> anyhow::Result<Vec<String>> {
         lines.push(format!("{:<24} {platform:<14} {address:<28} {work:>6}  {state}", id.as_str()));
     }
     Ok(lines)
+}
+
+fn describe_status(status: &SwitchStatus) -> String {
+    let service = match &status.quarantined {
+        Some(why) => format!("QUARANTINED: {why}"),
+        None => "in service".to_owned(),
+    };
+    if status.set_aside.is_empty() {
+        return service;
+    }
+    let ports: Vec<_> = status.set_aside.iter().map(|port| port.as_str()).collect();
+    format!("{service}; SET ASIDE: {}", ports.join(", "))
 }
 
 /// Every event that was given up, oldest first, partner by partner.
@@ -133,19 +144,7 @@ pub async fn left_to_do(store: &dyn Store) -> Result<Option<String>, StoreUnavai
 /// When there is no such switch, or the store did not answer.
 pub async fn release_offline(store: &dyn Store, name: &str) -> anyhow::Result<Vec<String>> {
     let id = find_switch(store, name).await?;
-    let key = Key::SwitchStatus(id.clone());
-    let status = SwitchStatus { switch: id.clone(), quarantined: None, since: SystemClock.now() };
-    let commit = Commit {
-        id: CommitId(SystemEntropy.uuid()),
-        tag: Tag::Switch(id.clone()),
-        lease: None,
-        expect: Vec::new(),
-        writes: vec![Write::Put(key, Record::SwitchStatus(status))],
-        events: Vec::new(),
-        durability: Durability::Durable,
-        order: Order::InTurn,
-    };
-    store.commit(vec![commit]).await?;
+    release(store, &SystemClock, &SystemEntropy, &id).await?;
     Ok(vec![format!("{id} is released; its queue goes on when the service runs")])
 }
 
@@ -177,4 +176,24 @@ pub async fn export_store(store: Arc<dyn WholeState>, file: PathBuf) -> anyhow::
     let broken = |_| BackupError::Failed("the export broke off".into());
     let moved = answered.await.map_err(broken)??;
     Ok(vec![format!("exported {moved} to {name}")])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use switchyard_actors::domain::failure::{DriverFailure, FailureClass};
+    use switchyard_actors::domain::ids::PortName;
+    use switchyard_actors::domain::time::UnixMillis;
+
+    #[test]
+    fn a_switch_shows_its_quarantine_and_the_ports_that_were_set_aside() {
+        let in_service = SwitchStatus::in_service(SwitchId::parse("s").expect("valid"), UnixMillis(5));
+        assert_eq!(describe_status(&in_service), "in service");
+        let ports = ["Gi1/0/2", "Gi1/0/7"].map(|name| PortName::parse(name).expect("valid"));
+        let set_aside = SwitchStatus { set_aside: ports.into(), ..in_service };
+        assert_eq!(describe_status(&set_aside), "in service; SET ASIDE: Gi1/0/2, Gi1/0/7");
+        let why = DriverFailure::new(FailureClass::HostKeyChanged, "another key");
+        let quarantined = SwitchStatus { quarantined: Some(why), ..set_aside };
+        assert_eq!(describe_status(&quarantined), "QUARANTINED: another key; SET ASIDE: Gi1/0/2, Gi1/0/7");
+    }
 }

@@ -39,6 +39,8 @@ fail_points! {
         CheckoutBeforeCommit = "checkout.before-commit",
         /// It is in the store; nobody was told.
         CheckoutCommitted = "checkout.committed",
+        /// A fleet was told that there is work for a switch.
+        SwitchWoken = "switch.woken",
         /// A supervisor has chosen the job.
         JobChosen = "job.chosen",
         /// The job is on record as running.

@@ -23,6 +23,8 @@ pub mod membership;
 pub mod outside;
 pub mod ports;
 pub mod provisioning;
+pub mod release;
+pub mod safeguards;
 pub mod settings;
 pub mod supervision;
 pub mod switch;

@@ -2,6 +2,7 @@
 
 use crate::domain::delivery::DeliveryPolicy;
 use crate::domain::job::RetryPolicy;
+use crate::domain::restart::RestartPolicy;
 use serde::Deserialize;
 use std::time::Duration;
 
@@ -31,6 +32,8 @@ pub struct JobSettings {
     pub in_all_ms: u64,
     /// How old a job may get before it fails without having been tried.
     pub max_age_ms: u64,
+    /// Panics of a supervisor over one job until it fails.
+    pub panics: u32,
 }
 
 /// How switches are supervised.
@@ -55,6 +58,12 @@ pub struct SupervisionSettings {
     pub first_restart_ms: u64,
     /// Longest such wait.
     pub longest_restart_ms: u64,
+    /// A run of an actor that lasted so long forgives all panics before it.
+    pub forgive_panics_ms: u64,
+    /// Panics in a row until a switch is quarantined.
+    pub quarantine_panics: u32,
+    /// Panics over the repair of one port until it is set aside.
+    pub repair_panics: u32,
 }
 
 /// How webhooks are delivered.
@@ -73,6 +82,8 @@ pub struct DeliverySettings {
     pub max_in_flight: usize,
     /// How often the store is asked for events whose wake was lost.
     pub sweep_ms: u64,
+    /// Panics over one event until it is a dead letter.
+    pub panics: u32,
 }
 
 /// How long what has ended is kept.
@@ -143,6 +154,7 @@ impl Default for JobSettings {
             longest_back_off_ms: 30_000,
             in_all_ms: 600_000,
             max_age_ms: 86_400_000,
+            panics: 3,
         }
     }
 }
@@ -159,6 +171,9 @@ impl Default for SupervisionSettings {
             sweep_ms: 10_000,
             first_restart_ms: 100,
             longest_restart_ms: 30_000,
+            forgive_panics_ms: 300_000,
+            quarantine_panics: 10,
+            repair_panics: 3,
         }
     }
 }
@@ -172,6 +187,7 @@ impl Default for DeliverySettings {
             max_in_flight_per_partner: 32,
             max_in_flight: 512,
             sweep_ms: 10_000,
+            panics: 3,
         }
     }
 }
@@ -224,7 +240,36 @@ impl ClusterSettings {
     }
 }
 
+impl SupervisionSettings {
+    /// As the restart machine takes it.
+    #[must_use]
+    pub fn restart_policy(&self) -> RestartPolicy {
+        RestartPolicy {
+            first_wait_millis: self.first_restart_ms,
+            longest_wait_millis: self.longest_restart_ms,
+            escalate_after: self.quarantine_panics,
+            forgive_millis: self.forgive_panics_ms,
+        }
+    }
+}
+
 impl GraphSettings {
+    /// Whether the limits on panics fit together: what one job can cause must not quarantine its switch.
+    ///
+    /// # Errors
+    /// The key, the value seen, and what is accepted.
+    pub fn check_panics(&self) -> Result<(), String> {
+        let by_one_job = self.job.panics.saturating_add(self.supervision.repair_panics);
+        if self.supervision.quarantine_panics > by_one_job {
+            return Ok(());
+        }
+        Err(format!(
+            "supervision.quarantine_panics is {}: more than job.panics and supervision.repair_panics together is \
+             accepted, {by_one_job}, or one job would quarantine its switch",
+            self.supervision.quarantine_panics
+        ))
+    }
+
     /// How a save that failed is tried again: as a job is, with a wait that grows to that of a repair.
     #[must_use]
     pub fn save_policy(&self) -> RetryPolicy {
@@ -253,6 +298,7 @@ impl JobSettings {
             first_back_off_millis: self.first_back_off_ms,
             longest_back_off_millis: self.longest_back_off_ms,
             in_all_millis: self.in_all_ms,
+            panics: self.panics,
         }
     }
 }
@@ -265,6 +311,7 @@ impl DeliverySettings {
             attempts: self.attempts,
             first_wait_millis: self.first_wait_ms,
             longest_wait_millis: self.longest_wait_ms,
+            panics: self.panics,
         }
     }
 }

@@ -25,7 +25,7 @@ pub struct Left {
     clients: usize,
     open: Open,
     work: Vec<(String, u64)>,
-    quarantined: Vec<String>,
+    set_apart: Vec<String>,
     unsaved: Vec<String>,
     /// The command line did not answer.
     unseen: bool,
@@ -57,7 +57,7 @@ impl fmt::Display for Left {
         say("subscriptions that nobody was told are active", &text(&self.open.activations));
         say("events that nobody has taken", &events);
         say("switches with work", &work);
-        say("quarantined", &self.quarantined);
+        say("switches that wait for a release", &self.set_apart);
         say("ports that are not saved", &self.unsaved);
         if self.clients > 0 {
             said.push(format!("clients without an answer: {}", self.clients));
@@ -105,7 +105,7 @@ async fn look(world: &World) -> Left {
         clients: world.clients.get(),
         open,
         work: seen.work.iter().filter(|(_, work)| *work > 0).cloned().collect(),
-        quarantined: seen.quarantined.clone(),
+        set_apart: seen.set_apart.clone(),
         ..Left::default()
     };
     if left.is_nothing() {

@@ -51,6 +51,7 @@ allow_private_addresses = true
 [retention]
 sweep_ms = 5000
 [stop]
+drain_ms = 200
 patience_ms = 10000
 [log]
 filter = \"info\"

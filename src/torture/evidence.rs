@@ -107,16 +107,19 @@ async fn left_in_store(world: &World) -> anyhow::Result<Option<String>> {
     Ok(operations::left_to_do(&*open.store).await?)
 }
 
-/// Keeps logs and history where that was asked for or something is wrong; says where.
+/// Keeps logs, history and the store's whole state where that was asked for or something is wrong; says where.
 ///
 /// # Errors
 /// When they can't be written.
-pub fn keep(world: &World, history: &History, is_clean: bool) -> anyhow::Result<Option<String>> {
+pub async fn keep(world: &World, history: &History, is_clean: bool) -> anyhow::Result<Option<String>> {
     if is_clean && !world.folder.borrow().stays() {
         return Ok(None);
     }
     world.folder.borrow_mut().keep();
     let folder = world.folder.borrow().path().to_owned();
+    if let Err(error) = operator::export_store(world, &folder.join("store.jsonl")).await {
+        world.remark(format!("the store can't be exported: {error:#}"));
+    }
     write_history(history, &folder.join("history.txt")).context("the history")?;
     Ok(Some(folder.display().to_string()))
 }

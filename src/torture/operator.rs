@@ -1,10 +1,11 @@
 //! The operator, with the real command line: looks at the switches now and then, vouches for hardware that was replaced, and
-//! releases what is quarantined.
+//! releases what was quarantined or set aside.
 
 use super::blow::Victim;
 use super::config;
 use super::world::{Phase, World};
 use anyhow::{Context as _, bail};
+use std::path::Path;
 use std::process::Command;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -20,8 +21,8 @@ pub struct Seen {
     pub at: Option<Instant>,
     /// By switch, how many pieces of work it has.
     pub work: Vec<(String, u64)>,
-    /// Quarantined, by name.
-    pub quarantined: Vec<String>,
+    /// Quarantined, or with a port whose repair was set aside, by name.
+    pub set_apart: Vec<String>,
 }
 
 /// Looks and releases, until the instances are stopped.
@@ -29,9 +30,9 @@ pub async fn attend(world: Rc<World>) {
     while !world.is(Phase::Stopping) {
         // In an outage the command line fails, as it should: the next look is soon.
         if let Ok(seen) = look(&world).await {
-            let quarantined = seen.quarantined.clone();
+            let set_apart = seen.set_apart.clone();
             *world.seen.borrow_mut() = seen;
-            for switch in quarantined {
+            for switch in set_apart {
                 let _ = release(&world, &switch).await;
             }
         }
@@ -47,8 +48,8 @@ async fn look(world: &World) -> anyhow::Result<Seen> {
         let words: Vec<_> = line.split_whitespace().collect();
         let [name, _platform, _address, work, ..] = words[..] else { bail!("not a switch: {line}") };
         seen.work.push((name.to_owned(), work.parse().with_context(|| line.clone())?));
-        if line.contains("QUARANTINED") {
-            seen.quarantined.push(name.to_owned());
+        if line.contains("QUARANTINED") || line.contains("SET ASIDE") {
+            seen.set_apart.push(name.to_owned());
         }
     }
     Ok(seen)
@@ -81,6 +82,14 @@ async fn vouch(world: &World, which: usize) -> anyhow::Result<()> {
 /// When the command fails.
 pub async fn dead_letters(world: &World) -> anyhow::Result<Vec<String>> {
     command(world, &["dead-letters"]).await
+}
+
+/// The whole state of the store, once the instances have ended.
+///
+/// # Errors
+/// When the command fails.
+pub async fn export_store(world: &World, file: &Path) -> anyhow::Result<()> {
+    command(world, &["store", "export", &file.display().to_string()]).await.map(drop)
 }
 
 /// Runs this binary's command line as an operator does: the lines that it prints.

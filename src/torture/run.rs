@@ -97,7 +97,7 @@ async fn torture(world: &Rc<World>, plan: &Plan) -> anyhow::Result<Report> {
     };
     let verdicts = crate::checker::judge(&evidence.history);
     let mut report = Report::of(world, outcome, verdicts);
-    report.kept = evidence::keep(world, &evidence.history, report.is_clean())?;
+    report.kept = evidence::keep(world, &evidence.history, report.is_clean()).await?;
     Ok(report)
 }
 

@@ -207,7 +207,8 @@ impl Outside {
              [job]\nfirst_back_off_ms = 50\nlongest_back_off_ms = 400\n\
              [supervision]\nsweep_ms = 500\nfirst_restart_ms = 20\nlongest_restart_ms = 200\nrepair_ms = 200\n\
              [delivery]\nfirst_wait_ms = 50\nlongest_wait_ms = 200\nsweep_ms = 500\n\
-             [webhook]\nallow_private_addresses = true\n",
+             [webhook]\nallow_private_addresses = true\n\
+             [stop]\ndrain_ms = 0\n",
             self.store().display()
         ))
         .expect("TOML");
@@ -318,6 +319,13 @@ impl Process {
         environment: &[(&str, &str)],
         more: &str,
     ) -> Self {
+        let mut process = Self::spawn(outside, address, environment, more);
+        process.wait_until_ready().await;
+        process
+    }
+
+    /// Starts it, and waits for nothing.
+    pub fn spawn(outside: &Outside, address: SocketAddr, environment: &[(&str, &str)], more: &str) -> Self {
         let file = |kind: &str| outside.folder.path().join(format!("service-{}.{kind}", address.port()));
         let (config, log) = (file("toml"), file("log"));
         std::fs::write(&config, outside.config_text(&address.to_string(), more)).expect("a file");
@@ -334,9 +342,7 @@ impl Process {
             .stderr(output)
             .spawn()
             .expect("the service");
-        let mut process = Self { child, address, config, log };
-        process.wait_until_ready().await;
-        process
+        Self { child, address, config, log }
     }
 
     /// Starts one that takes orders.
@@ -397,7 +403,11 @@ impl Process {
 
     /// Asks it to end, as a service manager does.
     pub fn terminate(&self) {
-        let status = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
+        self.signal("-TERM");
+    }
+
+    pub fn signal(&self, signal: &str) {
+        let status = Command::new("kill").args([signal, &self.child.id().to_string()]).status();
         assert!(status.expect("kill").success());
     }
 

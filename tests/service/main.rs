@@ -13,11 +13,16 @@ mod kill;
 mod load;
 #[cfg(feature = "fail-points")]
 mod moving;
+#[cfg(feature = "fail-points")]
+mod panics;
 mod power_cut;
 mod real_switch;
 mod records;
 #[cfg(feature = "fail-points")]
 mod redis;
+#[cfg(feature = "fail-points")]
+mod rolling;
 mod secrets;
+mod stopping;
 #[cfg(feature = "fail-points")]
 mod witnesses;

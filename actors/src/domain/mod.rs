@@ -18,6 +18,7 @@ pub mod port;
 pub mod proof;
 pub mod record;
 pub mod request;
+pub mod restart;
 pub mod retention;
 pub mod save_pace;
 pub mod session;

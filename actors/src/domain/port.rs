@@ -88,6 +88,23 @@ pub enum PortEvent {
     Saved,
 }
 
+/// What becomes of a port's repair when the supervisor panicked over it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Repair {
+    /// It is tried again after a while.
+    Later,
+    /// It is left to an operator: a switch must not be kept from all else by one port.
+    SetAside,
+}
+
+impl Repair {
+    /// The rule: so many panics, since the port was last found as it should be, and the limit.
+    #[must_use]
+    pub fn after_panics(panics: u32, limit: u32) -> Self {
+        if panics >= limit { Self::SetAside } else { Self::Later }
+    }
+}
+
 impl PortState {
     /// The rule.
     ///
@@ -199,6 +216,12 @@ mod tests {
                 assert_eq!(next.as_ref().map(PortState::name), expected, "{state:?} + {event:?}");
             }
         }
+    }
+
+    #[test]
+    fn a_repair_is_set_aside_by_the_last_panic_that_it_may_cause() {
+        let verdicts = [1, 2, 3, 4].map(|panics| Repair::after_panics(panics, 3));
+        assert_eq!(verdicts, [Repair::Later, Repair::Later, Repair::SetAside, Repair::SetAside]);
     }
 
     #[test]

@@ -16,7 +16,7 @@ use super::subscription::SubscriptionState;
 use super::text::{LocationHash, MacAddress};
 use super::time::UnixMillis;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// What one commit may change: everything under one tag lives on one node of a cluster.
@@ -217,13 +217,15 @@ pub struct PortRecord {
     pub holder: Option<SubscriptionId>,
     /// What stands on the switch.
     pub state: PortState,
+    /// Panics of a supervisor over its repair, since it was last found as it should be.
+    pub panics: u32,
 }
 
 impl PortRecord {
     /// A port that nothing is known of yet.
     #[must_use]
     pub fn new(at: PortRef) -> Self {
-        Self { at, holder: None, state: PortState::Clean }
+        Self { at, holder: None, state: PortState::Clean, panics: 0 }
     }
 }
 
@@ -236,6 +238,16 @@ pub struct SwitchStatus {
     pub quarantined: Option<DriverFailure>,
     /// Since when.
     pub since: UnixMillis,
+    /// Ports whose repair was given up until an operator has looked: the supervisor panicked over it again and again.
+    pub set_aside: BTreeSet<PortName>,
+}
+
+impl SwitchStatus {
+    /// One of which there is nothing to say.
+    #[must_use]
+    pub fn in_service(switch: SwitchId, since: UnixMillis) -> Self {
+        Self { switch, quarantined: None, since, set_aside: BTreeSet::new() }
+    }
 }
 
 /// What was said on the wire for one job: bounded, and every secret redacted.

@@ -12,6 +12,8 @@
 //!         └───▶ BackingOff ─┘      any state, on a failure that an operator must look at:
 //!                                  Quarantined ──Released──▶ Idle
 //!                                  any state, on a failure that is none of the switch: Idle
+//!
+//!   BrokenOff, while nothing was sent that isn't read back yet: Connecting ──▶ Idle, Applying (up to its lines) ──▶ Ready
 //! ```
 //!
 //! There is one session because there is one state. A failure that breaks the session closes it before anything else
@@ -143,6 +145,8 @@ pub enum SessionEvent {
         /// Chance, 0 to 1, for the back-off.
         jitter: f64,
     },
+    /// The service stops, and what was about to be done is not begun.
+    BrokenOff,
     /// Nothing to do for the idle limit.
     IdleElapsed,
     /// An operator has looked.
@@ -160,8 +164,9 @@ pub enum VisitOutcome {
     FailedRestored(DriverFailure),
     /// It failed, and what the port is now, is not known.
     FailedUnclear(DriverFailure),
-    /// It was broken off, because the port's record changed meanwhile: what is to be done is to be chosen anew.
-    Overtaken,
+    /// It was broken off before a line was sent, because the port's record changed meanwhile or the service stops: what is
+    /// to be done is to be chosen anew.
+    BrokenOff,
 }
 
 /// What to do now.
@@ -216,6 +221,19 @@ impl SessionState {
             (Self::Saving, E::Saved) => Ok((Self::Ready, vec![Do::MarkSaved, Do::ChooseWork])),
             (state, E::Failed { failure, jitter }) => failed(state, failure, jitter, now, policy),
             (Self::Quarantined { .. }, E::Released) => Ok((Self::Idle, vec![Do::ChooseWork])),
+            (Self::Connecting { errand, .. }, E::BrokenOff) => Ok(not_connected(errand)),
+            (Self::Applying { visit, step: Step::Probe | Step::ReadBefore | Step::Apply }, E::BrokenOff) => {
+                Ok(settled(VisitOutcome::BrokenOff, visit))
+            }
+            (
+                state @ (Self::Idle
+                | Self::Ready
+                | Self::Applying { step: Step::ReadBack | Step::Restore { .. }, .. }
+                | Self::Saving
+                | Self::BackingOff { .. }
+                | Self::Quarantined { .. }),
+                event @ E::BrokenOff,
+            ) => Err(state.denied(&event)),
             (
                 state @ (Self::Connecting { .. }
                 | Self::Applying { .. }
@@ -272,6 +290,21 @@ impl SessionState {
         }
     }
 
+    /// Whether what is about to be done may be left undone: no line was sent that isn't read back yet.
+    #[must_use]
+    pub fn can_be_broken_off(&self) -> bool {
+        match self {
+            Self::Connecting { .. }
+            | Self::Applying { step: Step::Probe | Step::ReadBefore | Step::Apply, .. } => true,
+            Self::Applying { step: Step::ReadBack | Step::Restore { .. }, .. }
+            | Self::Idle
+            | Self::Ready
+            | Self::Saving
+            | Self::BackingOff { .. }
+            | Self::Quarantined { .. } => false,
+        }
+    }
+
     /// The word for it.
     #[must_use]
     pub fn name(&self) -> &'static str {
@@ -292,6 +325,7 @@ impl SessionState {
             SessionEvent::Opened => "an opened session",
             SessionEvent::StepDone(_) => "a step's result",
             SessionEvent::Saved => "a save",
+            SessionEvent::BrokenOff => "a stop",
             SessionEvent::Failed { .. } => "a failure",
             SessionEvent::IdleElapsed => "the idle limit",
             SessionEvent::Released => "a release",
@@ -314,7 +348,7 @@ fn next_step(visit: Visit, step: Step, result: StepResult) -> Next {
         (Step::ReadBefore | Step::ReadBack, R::AsWanted) => Ok(settled(VisitOutcome::Verified, visit)),
         (Step::Restore { cause }, R::Restored) => Ok(settled(VisitOutcome::FailedRestored(cause), visit)),
         (Step::Restore { cause }, R::NotRestored) => Ok(settled(VisitOutcome::FailedUnclear(cause), visit)),
-        (Step::Apply | Step::Restore { .. }, R::Overtaken) => Ok(settled(VisitOutcome::Overtaken, visit)),
+        (Step::Apply | Step::Restore { .. }, R::Overtaken) => Ok(settled(VisitOutcome::BrokenOff, visit)),
         (step, result) => {
             Err(Denied { machine: "visit", state: step_name(&step), event: result_name(&result) })
         }
@@ -323,6 +357,16 @@ fn next_step(visit: Visit, step: Step, result: StepResult) -> Next {
 
 fn settled(outcome: VisitOutcome, visit: Visit) -> (SessionState, Vec<SessionEffect>) {
     (SessionState::Ready, vec![SessionEffect::Settle(outcome, visit), SessionEffect::ChooseWork])
+}
+
+/// There is no session yet, or half of one.
+fn not_connected(errand: Errand) -> (SessionState, Vec<SessionEffect>) {
+    let mut effects = vec![SessionEffect::Close];
+    if let Errand::Visit(visit) = errand {
+        effects.push(SessionEffect::Settle(VisitOutcome::BrokenOff, visit));
+    }
+    effects.push(SessionEffect::ChooseWork);
+    (SessionState::Idle, effects)
 }
 
 /// A failure: go on with the undo where the session still serves, else close it and back off, or wait for an operator.
@@ -436,6 +480,7 @@ mod tests {
         first_back_off_millis: 1_000,
         longest_back_off_millis: 30_000,
         in_all_millis: 600_000,
+        panics: 3,
     };
 
     fn visit() -> Visit {
@@ -502,6 +547,7 @@ mod tests {
             SessionEvent::IdleElapsed,
             SessionEvent::Released,
             SessionEvent::StepDone(StepResult::Overtaken),
+            SessionEvent::BrokenOff,
         ]
     }
 
@@ -526,27 +572,35 @@ mod tests {
     #[test]
     fn every_state_meets_every_event_as_drawn() {
         // Columns: visit, save, opened, alive, as wanted, differs, sent, restored, not restored, saved,
-        // lost, rejected, login refused, tenure lapsed, idle, released, overtaken. A dot is denied.
+        // lost, rejected, login refused, tenure lapsed, idle, released, overtaken, broken off. A dot is denied.
         let drawn = [
-            "CC...............", // idle
-            "..r.......BBQI...", // connecting for a visit
-            "..S.......BBQI...", // connecting for a save
-            "pS........BBQII..", // ready
-            "...r......CCCC...", // probing
-            "....Ra....BRQI...", // reading before
-            "......b...BuQI..R", // applying
-            "....R.....BuQI...", // reading back
-            ".......RR.BRQI..R", // restoring
-            ".........RBBQI...", // saving
-            "CC...............", // backing off, and the time has come
-            ".................", // backing off
-            "...............I.", // quarantined
+            "CC................", // idle
+            "..r.......BBQI...I", // connecting for a visit
+            "..S.......BBQI...I", // connecting for a save
+            "pS........BBQII...", // ready
+            "...r......CCCC...R", // probing
+            "....Ra....BRQI...R", // reading before
+            "......b...BuQI..RR", // applying
+            "....R.....BuQI....", // reading back
+            ".......RR.BRQI..R.", // restoring
+            ".........RBBQI....", // saving
+            "CC................", // backing off, and the time has come
+            "..................", // backing off
+            "...............I..", // quarantined
         ];
         for (state, row) in states().into_iter().zip(drawn) {
             let next = |event: SessionEvent| state.clone().apply(event, NOW, &POLICY);
             let found: String =
                 events().into_iter().map(|e| next(e).map_or('.', |(s, _)| letter(&s))).collect();
             assert_eq!(found, row, "{state:?}");
+        }
+    }
+
+    #[test]
+    fn what_can_be_broken_off_is_what_the_machine_lets_be() {
+        for state in states() {
+            let broken_off = state.clone().apply(SessionEvent::BrokenOff, NOW, &POLICY);
+            assert_eq!(state.can_be_broken_off(), broken_off.is_ok(), "{state:?}");
         }
     }
 
@@ -594,7 +648,7 @@ mod tests {
     proptest! {
         #[test]
         fn there_is_never_a_second_session_and_each_visit_is_settled_once(
-            picks in proptest::collection::vec((0..17usize, 0..60_000u64), 0..120)
+            picks in proptest::collection::vec((0..18usize, 0..60_000u64), 0..120)
         ) {
             let (mut state, mut model, mut now) = (SessionState::Idle, Model::default(), NOW);
             for (pick, later) in picks {

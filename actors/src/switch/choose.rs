@@ -5,6 +5,7 @@
 //! waited too long comes before the next job; one that failed waits for its time, and keeps nothing else waiting. Jobs that grew too old fail here, also while the switch is quarantined; and
 //! jobs that were proposed and never accepted are dropped here, or decided (`standing.rs`).
 
+use super::aftermath::AtWork;
 use super::settle;
 use super::standing::{Standing, doubtful, standing};
 use super::task::{Duty, Task};
@@ -17,6 +18,7 @@ use crate::domain::time::UnixMillis;
 use crate::fail_points::{FailPoint, reach};
 use crate::outside::{Outside, put, unchanged};
 use crate::ports::store::{CommitError, Denial, Durability, StoreUnavailable, Stored};
+use crate::safeguards::{Safeguard, stands};
 use std::collections::BTreeSet;
 
 /// How many members of a queue are looked at in one go.
@@ -71,23 +73,29 @@ async fn is_released(outside: &Outside, duty: &Duty) -> Result<bool, StoreUnavai
 ///
 /// # Errors
 /// [`StoreUnavailable`].
-pub async fn choose(outside: &Outside, duty: &Duty, freedom: &Freedom) -> Result<Choice, StoreUnavailable> {
+pub async fn choose(
+    outside: &Outside,
+    duty: &Duty,
+    freedom: &Freedom,
+    at_work: &AtWork,
+) -> Result<Choice, StoreUnavailable> {
     if freedom.quarantined && is_released(outside, duty).await? {
         return Ok(Choice::Released);
     }
     loop {
+        at_work.on_nothing();
         let now = outside.clock.now();
         let queue = read_queue(outside, duty, now).await?;
         if queue.is_empty {
             return Ok(Choice::Rest);
         }
-        match fail_the_oldest(outside, duty, &queue, now).await? {
+        match fail_the_oldest(outside, duty, &queue, now, at_work).await? {
             Begun::Yes(choice) => return Ok(choice),
             Begun::LookAgain => continue,
             Begun::No { .. } => {}
         }
         if !freedom.may_begin {
-            match clear_doubts(outside, duty, &queue).await? {
+            match clear_doubts(outside, duty, &queue, at_work).await? {
                 Begun::Yes(choice) => return Ok(choice),
                 Begun::LookAgain => continue,
                 Begun::No { look_at } => {
@@ -103,18 +111,20 @@ pub async fn choose(outside: &Outside, duty: &Duty, freedom: &Freedom) -> Result
                 && waited >= outside.settings.supervision.save_longest_wait_ms
         });
         if !overdue {
-            match first_job(outside, duty, &queue, now).await? {
+            match first_job(outside, duty, &queue, now, at_work).await? {
                 Begun::Yes(choice) => return Ok(choice),
                 Begun::LookAgain => continue,
                 Begun::No { look_at: undecided } => look_at = earlier(look_at, undecided),
             }
             if let Some(port) = port_to_visit(&queue, freedom, now) {
+                at_work.on(&WorkItem::Port(port.at.port.clone()));
                 match with_port(outside, port.at).await? {
                     Some(task) => return Ok(Choice::Visit(Box::new(task))),
                     None => continue,
                 }
             }
         }
+        at_work.on_nothing();
         return Ok(save_or_wait(queue, freedom, look_at));
     }
 }
@@ -140,9 +150,11 @@ async fn first_job(
     duty: &Duty,
     queue: &Queue,
     now: UnixMillis,
+    at_work: &AtWork,
 ) -> Result<Begun, StoreUnavailable> {
     let mut next = None;
     for (_, job, stored) in queue.jobs.iter().filter(|(score, ..)| *score <= now.0) {
+        at_work.on(&WorkItem::Job(job.id));
         match begin_job(outside, duty, job, stored).await? {
             Begun::No { look_at } => next = earlier(next, look_at),
             begun => return Ok(begun),
@@ -157,12 +169,14 @@ async fn fail_the_oldest(
     duty: &Duty,
     queue: &Queue,
     now: UnixMillis,
+    at_work: &AtWork,
 ) -> Result<Begun, StoreUnavailable> {
     let max_age = outside.settings.job.max_age_ms;
     let expired = |job: &&JobRecord| {
         matches!(job.state, JobState::Queued { .. }) && now.millis_since(job.created_at) >= max_age
     };
     for job in queue.jobs.iter().map(|(_, job, _)| job).filter(expired) {
+        at_work.on(&WorkItem::Job(job.id));
         match standing(outside, duty, job).await? {
             Standing::Decided => {
                 let expired = settle::expire(outside, duty, job.id).await;
@@ -177,9 +191,15 @@ async fn fail_the_oldest(
 }
 
 /// Where no job can be begun, those that were never accepted still give their ports back.
-async fn clear_doubts(outside: &Outside, duty: &Duty, queue: &Queue) -> Result<Begun, StoreUnavailable> {
+async fn clear_doubts(
+    outside: &Outside,
+    duty: &Duty,
+    queue: &Queue,
+    at_work: &AtWork,
+) -> Result<Begun, StoreUnavailable> {
     let mut next = None;
     for job in doubtful(outside, queue.jobs.iter().map(|(_, job, _)| job)).await? {
+        at_work.on(&WorkItem::Job(job.id));
         match standing(outside, duty, job).await? {
             Standing::Decided => {}
             Standing::Changed => return Ok(Begun::LookAgain),
@@ -245,13 +265,16 @@ fn port_to_visit(queue: &Queue, freedom: &Freedom, now: UnixMillis) -> Option<Po
         let due = queue.unsaved.iter().filter(|(score, ..)| *score <= now.0).map(|(_, _, port)| port);
         due.into_iter().find(|port| !freedom.proven.contains(&port.at.port))
     };
-    dirty.or_else(unproven).cloned()
+    let needs_proof = stands(Safeguard::ProvenBeforeSave);
+    dirty.or_else(|| needs_proof.then(unproven).flatten()).cloned()
 }
 
 /// With nothing to do on a port: the save of those that are proven, unless the last one failed only just now.
 fn save_or_wait(queue: Queue, freedom: &Freedom, look_at: Option<UnixMillis>) -> Choice {
     let unsaved = queue.unsaved.into_iter().map(|(_, _, port)| port.at.port);
-    let to_save: Vec<_> = unsaved.filter(|port| freedom.proven.contains(port)).collect();
+    let to_save: Vec<_> = unsaved
+        .filter(|port| freedom.proven.contains(port) || !stands(Safeguard::ProvenBeforeSave))
+        .collect();
     match freedom.no_save_before {
         _ if to_save.is_empty() => Choice::Wait(look_at),
         Some(until) => Choice::Wait(earlier(look_at, Some(until))),

@@ -11,6 +11,7 @@ use crate::fail_points::{FailPoint, reach};
 use crate::outside::{Outside, put};
 use crate::ports::driver::{Intent, SwitchSession};
 use crate::ports::store::{CommitError, Denial, Expectation};
+use crate::safeguards::{Safeguard, stands};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -121,9 +122,16 @@ impl Hands<'_> {
 
     /// On record first, under our lease; then on the wire.
     async fn send(&mut self, lines: Vec<String>, before: PortConfig) -> Result<(), StepFailed> {
-        self.journal(lines.clone(), before).await?;
-        reach(FailPoint::LinesJournaled);
-        limited(self.outside, self.duty, &mut self.task.driver_millis, self.session.apply(&lines)).await?;
+        if stands(Safeguard::JournalBeforeLines) {
+            self.journal(lines.clone(), before).await?;
+            reach(FailPoint::LinesJournaled);
+            limited(self.outside, self.duty, &mut self.task.driver_millis, self.session.apply(&lines))
+                .await?;
+        } else {
+            limited(self.outside, self.duty, &mut self.task.driver_millis, self.session.apply(&lines))
+                .await?;
+            self.journal(lines, before).await?;
+        }
         reach(FailPoint::LinesSent);
         Ok(())
     }
@@ -155,7 +163,7 @@ impl Hands<'_> {
     async fn read_back(&mut self) -> Stepped {
         let found = self.read().await?;
         let differences = self.task.want.differences(&found);
-        if differences.is_empty() {
+        if differences.is_empty() || !stands(Safeguard::ReadBack) {
             self.task.verified = Some(found);
             reach(FailPoint::PortVerified);
             return Ok(StepResult::AsWanted);

@@ -3,6 +3,8 @@
 mod clocks;
 mod crashes;
 mod one;
+mod panics;
 mod retention;
 mod several;
+mod stopping;
 mod world;
