@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 use switchyard::config::Config;
 #[cfg(feature = "fail-points")]
-use switchyard::operations::left_to_do;
+pub use switchyard::operations::left_to_do;
 use switchyard::simulator::receiver::{Delivery, SignatureVerdict, WebhookReceiver};
 use switchyard::simulator::{Addressing, Personality, SimulatedFleet, SwitchPlan};
 use switchyard::startup::Application;
