@@ -17,6 +17,25 @@ const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage, 78 wrong 
     exported file.\n\n\
     Start here: switchyard demo";
 
+const TORTURE: &str = "\
+While it runs, instances of this binary are killed, frozen, made to panic and given wrong clocks; Redis is killed, cut off
+and slowed, or the disk under the embedded store is full (a file system of its own, for which it must be root); switches
+refuse, drop, stall, garble, reboot, lock and change their keys; receivers refuse, hang and answer badly; and some clients
+misbehave. Then everything must drain, and the checker judges the nine invariants by what clients, switches and receivers saw.
+
+The report names the seed, the faults by kind, each counted when it took effect, the checkouts, the verdicts, and for a
+violation the shortest story of that job. With a violation logs and history stay, and their folder is printed. Ctrl-C
+ends the faults early and judges all the same; a second one does not wait for the drain.
+
+Exit codes: 0 nothing violated and everything drained, 1 not so, 2 wrong usage.
+
+Examples:
+  switchyard torture --seed 7 --minutes 2
+  switchyard torture --seed 7 --minutes 30 --store redis --instances 3 --json report.json
+  switchyard torture --seed 7 --minutes 2 --plan
+
+It is in builds with the feature fail-points alone: cargo build --release --features fail-points";
+
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -56,6 +75,9 @@ pub enum Command {
     Simulate(SimulateArgs),
     /// See it work: simulated switches, a webhook receiver and the service in one process.
     Demo(DemoArgs),
+    /// Torture the service: real processes, simulated switches and partners, faults drawn from a seed; then judge from outside.
+    #[command(after_help = TORTURE)]
+    Torture(TortureArgs),
     /// Make an API key for a partner: the key to hand over, and the hash for the inventory.
     ApiKey {
         /// For the sandbox.
@@ -232,6 +254,49 @@ pub struct DemoArgs {
     /// Figures and verdicts as JSON.
     #[arg(long, conflicts_with = "serve")]
     pub json: bool,
+}
+
+/// Which store is tortured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TorturedStore {
+    /// The file of one instance.
+    Embedded,
+    /// One Redis server, behind a wire that can be cut.
+    Redis,
+    /// A Redis Cluster of three.
+    Cluster,
+}
+
+/// For `torture`.
+#[derive(Debug, Args)]
+pub struct TortureArgs {
+    /// What faults and clients are drawn from: the same number is the same schedule.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// How long faults strike, in minutes; draining comes on top.
+    #[arg(long, default_value_t = 2.0)]
+    pub minutes: f64,
+    /// Which store.
+    #[arg(long, value_enum, default_value = "embedded")]
+    pub store: TorturedStore,
+    /// How many instances; without it 1 on the embedded store, which serves no more, and 3 on Redis.
+    #[arg(long)]
+    pub instances: Option<usize>,
+    /// Checkouts a second.
+    #[arg(long, default_value_t = 24.0)]
+    pub rate: f64,
+    /// How many switches; without it as many as the checkouts need, since each that completes keeps its port.
+    #[arg(long)]
+    pub switches: Option<usize>,
+    /// Print the schedule of faults, and do nothing.
+    #[arg(long)]
+    pub plan: bool,
+    /// Write the report to this file as JSON, too.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Keep the instances' logs and the history in this folder, which must be empty or new.
+    #[arg(long, value_name = "DIR")]
+    pub keep: Option<PathBuf>,
 }
 
 #[cfg(test)]

@@ -26,4 +26,6 @@ pub mod ssh;
 pub mod startup;
 pub mod store;
 pub mod telemetry;
+#[cfg(feature = "fail-points")]
+pub mod torture;
 pub mod webhook;

@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use clap::Parser;
 use std::process::ExitCode;
-use switchyard::cli::{Cli, Command, InventoryAction, ServeArgs, StoreAction};
+use switchyard::cli::{Cli, Command, InventoryAction, ServeArgs, StoreAction, TortureArgs};
 use switchyard::commands;
 use switchyard::config::Config;
 use switchyard::signals::StopSignal;
@@ -38,6 +38,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Release(args) => commands::release(args).await?,
         Command::DeadLetters(args) => commands::dead_letters(args).await?,
         Command::Simulate(args) => commands::simulate(args).await?,
+        Command::Torture(args) => return torture(args).await,
         Command::ApiKey { sandbox } => commands::new_api_key(sandbox),
         Command::Demo(args) => {
             let options = demo::Options {
@@ -50,6 +51,18 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(feature = "fail-points")]
+async fn torture(args: TortureArgs) -> anyhow::Result<ExitCode> {
+    switchyard::torture::run(&args).await
+}
+
+#[cfg(not(feature = "fail-points"))]
+async fn torture(_: TortureArgs) -> anyhow::Result<ExitCode> {
+    anyhow::bail!(
+        "this build can't be tortured; one that can is made by `cargo build --release --features fail-points`"
+    )
 }
 
 /// Serves until SIGTERM or Ctrl-C, then comes to a safe point; a second signal ends at once, also while it starts.

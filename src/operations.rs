@@ -14,6 +14,8 @@ use switchyard_actors::domain::ids::{EventId, PartnerId, SwitchId};
 use switchyard_actors::domain::record::{Index, Key, Record, SwitchStatus};
 use switchyard_actors::ports::Clock;
 use switchyard_actors::ports::store::Store;
+#[cfg(feature = "fail-points")]
+use switchyard_actors::ports::store::StoreUnavailable;
 use switchyard_actors::release::release;
 use tokio::sync::oneshot;
 
@@ -116,19 +118,33 @@ pub async fn dead_letters(store: &dyn Store) -> anyhow::Result<Vec<String>> {
             let Some(Record::Delivery(delivery)) = read.map(|stored| stored.record) else { continue };
             let DeliveryState::Dead { why, .. } = &delivery.state else { continue };
             let body: serde_json::Value = serde_json::from_str(&delivery.event.body).unwrap_or_default();
-            let text = |field: &str| body[field].as_str().unwrap_or("?").to_owned();
-            let (name, subscription) = (text("event"), text("subscription_id"));
-            let job = body["job_id"].as_str().map(|job| format!("  job {job}")).unwrap_or_default();
+            let name = body["event"].as_str().unwrap_or("?");
+            let about: String = [("subscription", "subscription_id"), ("job", "job_id")]
+                .into_iter()
+                .filter_map(|(what, field)| Some(format!("{what} {}  ", body[field].as_str()?)))
+                .collect();
             let attempts = delivery.attempts.len();
-            lines.push(format!(
-                "{event}  partner {partner}  {name}  subscription {subscription}{job}  {attempts} attempts  {why:?}"
-            ));
+            lines.push(format!("{event}  partner {partner}  {name}  {about}{attempts} attempts  {why:?}"));
         }
     }
     if lines.is_empty() {
         lines.push("no dead letters".into());
     }
     Ok(lines)
+}
+
+/// What is left to do, in words; `None` when nothing is.
+///
+/// # Errors
+/// When the store can't be read.
+#[cfg(feature = "fail-points")]
+pub async fn left_to_do(store: &dyn Store) -> Result<Option<String>, StoreUnavailable> {
+    let (work, due) = (store.switches_with_work().await?, store.partners_with_due().await?);
+    let mut left = Vec::new();
+    for index in work.into_iter().map(Index::Work).chain(due.into_iter().map(Index::Due)) {
+        left.push(format!("{index}: {:?}", store.members(&index, 10).await?));
+    }
+    Ok((!left.is_empty()).then(|| left.join("; ")))
 }
 
 /// Takes a switch's quarantine off the record, where no service runs that has a supervisor for it.

@@ -2,6 +2,7 @@
 
 use crate::domain::ids::{CommitId, InstanceId, PartnerId, SwitchId};
 use crate::domain::record::{Key, Tag};
+use crate::domain::time::UnixMillis;
 use crate::membership::{Holdings, Members};
 use crate::ports::driver::SwitchDriver;
 use crate::ports::guard::SessionGuard;
@@ -97,6 +98,13 @@ impl Outside {
     pub fn enforce_tenures(&self) {
         let guards = self.guards.lock().unwrap_or_else(PoisonError::into_inner);
         guards.values().for_each(SessionGuard::enforce);
+    }
+
+    /// When something is due that is on record as waiting until this moment. The clock that set it may have been wrong, here
+    /// or in another instance, and must not make it wait for as long as it was wrong by.
+    #[must_use]
+    pub fn due(&self, on_record: UnixMillis, now: UnixMillis) -> UnixMillis {
+        on_record.or_now_if_beyond(self.settings.longest_wait_ms(), now)
     }
 
     /// A commit with a fresh id, still empty.

@@ -347,6 +347,18 @@ impl GraphSettings {
     pub fn save_policy(&self) -> RetryPolicy {
         RetryPolicy { longest_back_off_millis: self.supervision.repair_ms, ..self.job.policy() }
     }
+
+    /// No wait that anything is put on record with is longer.
+    #[must_use]
+    pub fn longest_wait_ms(&self) -> u64 {
+        let waits = [
+            self.job.longest_back_off_ms,
+            self.supervision.repair_ms,
+            self.delivery.longest_wait_ms,
+            self.checkout.claim_ms,
+        ];
+        waits.into_iter().max().expect("there are waits")
+    }
 }
 
 impl JobSettings {

@@ -367,15 +367,17 @@ impl SwitchSupervisor {
         if let Some(alarm) = self.alarm.take() {
             context.cancel_future(alarm);
         }
+        let now = self.outside.clock.now();
         let may_begin = match &self.state {
             SessionState::Idle | SessionState::Ready => true,
-            SessionState::BackingOff { until, .. } => self.outside.clock.now() >= *until,
+            SessionState::BackingOff { until, .. } => now >= self.outside.due(*until, now),
             SessionState::Quarantined { .. } => false,
             // Whoever is at work asks again at the end.
             SessionState::Connecting { .. } | SessionState::Applying { .. } | SessionState::Saving => return,
         };
         let quarantined = matches!(self.state, SessionState::Quarantined { .. });
-        let no_save_before = self.save_pace.waits_until(self.outside.clock.now());
+        let waits_until = self.save_pace.waits_until(now).map(|until| self.outside.due(until, now));
+        let no_save_before = waits_until.filter(|until| now < *until);
         let freedom = Freedom {
             may_begin,
             quarantined,

@@ -24,22 +24,33 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 /// Follows tokio's clock, paused or not.
-pub struct PausedClock(Instant);
+pub struct PausedClock {
+    began: Instant,
+    ahead_millis: u64,
+}
+
+impl PausedClock {
+    /// One that is wrong: ahead by so much.
+    #[must_use]
+    pub fn ahead_by(ahead_millis: u64) -> Self {
+        Self { began: Instant::now(), ahead_millis }
+    }
+}
 
 impl Default for PausedClock {
     fn default() -> Self {
-        Self(Instant::now())
+        Self::ahead_by(0)
     }
 }
 
 impl Clock for PausedClock {
     fn now(&self) -> UnixMillis {
-        let elapsed = self.0.elapsed().as_millis();
-        UnixMillis(1_700_000_000_000 + u64::try_from(elapsed).unwrap_or(u64::MAX))
+        let elapsed = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        UnixMillis(1_700_000_000_000 + elapsed + self.ahead_millis)
     }
 
     fn uptime(&self) -> std::time::Duration {
-        self.0.elapsed()
+        self.began.elapsed()
     }
 }
 

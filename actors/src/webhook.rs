@@ -11,6 +11,7 @@ mod deliver;
 
 use crate::domain::ids::{CommitId, EventId, LeaseEpoch, PartnerId};
 use crate::domain::record::{Index, Tag};
+use crate::domain::time::UnixMillis;
 use crate::fleet::LookAgain;
 use crate::membership::{Claim, Holding};
 use crate::outside::Outside;
@@ -125,8 +126,9 @@ impl WebhookActor {
             if lane.on_their_way.contains(&event) {
                 continue;
             }
-            if *score > now.0 {
-                let wait = Duration::from_millis(score - now.0);
+            let due = self.outside.due(UnixMillis(*score), now);
+            if due > now {
+                let wait = Duration::from_millis(due.millis_since(now));
                 let alarm = context.run_later(wait, move |actor, context| actor.look(partner, context));
                 if let Some(earlier) = lane.alarm.replace(alarm) {
                     context.cancel_future(earlier);

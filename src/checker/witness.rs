@@ -4,7 +4,10 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
-use super::history::{Answered, Command, Delivery, History, Place, PortState, Reading, Recipient, Session};
+use super::history::{
+    Answered, Command, DeadLetter, Delivery, EventName, History, Place, PortState, Reading, Recipient,
+    Session,
+};
 use super::moment::{Beginning, Span};
 use super::request::Mac;
 use crate::simulator::receiver::{Answer, Delivery as Received, WebhookReceiver};
@@ -72,6 +75,26 @@ pub fn note_receiver(
 ) {
     let deliveries = receiver.deliveries();
     history.deliveries.extend(deliveries.into_iter().map(|received| delivery(beginning, received, to)));
+}
+
+/// Lines of `switchyard dead-letters`: id, partner, event, and what it is about.
+pub fn note_dead_letters(history: &mut History, lines: &[String]) {
+    history.dead_letters.extend(lines.iter().filter_map(|line| dead_letter(line)));
+}
+
+fn dead_letter(line: &str) -> Option<DeadLetter> {
+    let words: Vec<_> = line.split_whitespace().collect();
+    let [id, "partner", _, event, about @ ..] = &words[..] else { return None };
+    let named = |what| {
+        let place = about.iter().position(|word| *word == what)?;
+        about.get(place + 1)?.parse().ok()
+    };
+    Some(DeadLetter {
+        id: (*id).to_owned(),
+        event: EventName::parse(event),
+        subscription: named("subscription"),
+        job: named("job"),
+    })
 }
 
 fn delivery(beginning: &Beginning, received: Received, to: Recipient) -> Delivery {

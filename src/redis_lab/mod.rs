@@ -25,6 +25,7 @@ mod tls;
 
 pub use client::{Client, Reply};
 pub use cluster::RedisCluster;
+pub use ports::Port;
 pub use proxy::{Passed, Proxy};
 pub use server::RedisServer;
 pub use settings::{Account, AppendOnly, Encryption, Role, Settings};

@@ -19,11 +19,14 @@ static RESERVED: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
 
 /// A port on 127.0.0.1 that nobody else in this process is given until it is dropped.
 #[derive(Debug)]
-pub(super) struct Port(u16);
+pub struct Port(u16);
 
 impl Port {
     /// One on which nobody listens, nor on the bus that belongs to it.
-    pub(super) fn reserve() -> Result<Self, LabError> {
+    ///
+    /// # Errors
+    /// When none is free.
+    pub fn reserve() -> Result<Self, LabError> {
         // From a random place: another process looks for ports at the same time.
         let start = u16::try_from(uuid::Uuid::new_v4().as_u128() % 10_000).expect("below 10,000");
         let span = LAST - FIRST + 1;
@@ -41,7 +44,9 @@ impl Port {
         self.0
     }
 
-    pub(super) fn address(&self) -> SocketAddr {
+    /// Where whoever has it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.0).into()
     }
 }

@@ -21,6 +21,7 @@ use std::fs::File;
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -132,6 +133,8 @@ impl RedisServer {
         let errors = log.try_clone().map_err(LabError::while_doing("make a server's log"))?;
         let mut command = Command::new(executable()?);
         command.arg(self.file("redis.conf")).stdin(Stdio::null()).stdout(log).stderr(errors);
+        // A Ctrl-C at the terminal is for whoever uses the lab: the server ends when it is told to.
+        command.process_group(0);
         command.spawn().map_err(LabError::while_doing("start redis-server"))
     }
 

@@ -94,6 +94,8 @@ pub struct SeenSession {
     pub opened: Instant,
     /// From here on the switch takes no line of it. `None`: it is open.
     pub closed: Option<Instant>,
+    /// It ended in configuration mode: whoever was at work there was torn away.
+    pub torn_away: bool,
 }
 
 /// A port's running configuration, as it was shown to somebody who asked for this port.

@@ -197,9 +197,20 @@ impl WebhookReceiver {
         self.desk.ledger().orders.push((requests, answer));
     }
 
+    /// From now on everything is answered with 200.
+    pub fn clear_orders(&self) {
+        self.desk.ledger().orders.clear();
+    }
+
     /// Every request so far, in the order of arrival.
     pub fn deliveries(&self) -> Vec<Delivery> {
-        self.desk.ledger().deliveries.clone()
+        self.deliveries_from(0)
+    }
+
+    /// Those after the first so many.
+    pub fn deliveries_from(&self, first: usize) -> Vec<Delivery> {
+        let ledger = self.desk.ledger();
+        ledger.deliveries.get(first..).map(<[_]>::to_vec).unwrap_or_default()
     }
 
     /// Moves on with each request.

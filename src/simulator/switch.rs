@@ -3,7 +3,7 @@
 //! All state is behind one lock that is never held across an await. Whatever changes it moves the `changed`
 //! counter on, so that a test waits for a state and never for a time.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,8 +20,8 @@ use super::faults::{FallBack, Fault, FaultBook, Strike, Welcome};
 use super::plan::{PortReading, ReceivedCommand, SeenSession, SwitchCounts, SwitchPlan};
 use super::stream::Cut;
 
-/// Lines that a switch remembers; the oldest go first.
-const REMEMBERED_COMMANDS: usize = 10_000;
+/// Lines that a switch remembers; the oldest go first. A switch of a long run gets some tens of thousands.
+const REMEMBERED_COMMANDS: usize = 100_000;
 
 /// Sessions that a switch remembers; the oldest go first.
 const REMEMBERED_SESSIONS: usize = 10_000;
@@ -41,6 +41,8 @@ struct State {
     counts: SwitchCounts,
     /// Dropping a session's sender cuts it.
     sessions: HashMap<u64, oneshot::Sender<()>>,
+    /// Those that stand in configuration mode.
+    configuring: BTreeSet<u64>,
     down_until: Option<Instant>,
     host_key_generation: u32,
     algorithms: Algorithms,
@@ -105,6 +107,7 @@ impl SimulatedSwitch {
             seen_sessions: VecDeque::new(),
             counts: SwitchCounts::default(),
             sessions: HashMap::new(),
+            configuring: BTreeSet::new(),
             down_until: None,
             host_key_generation: 0,
             algorithms: Algorithms::Current,
@@ -241,6 +244,11 @@ impl SimulatedSwitch {
         self.look(|state| state.device.readings.iter().cloned().collect())
     }
 
+    /// The open sessions that stand in configuration mode.
+    pub fn configuring(&self) -> Vec<u64> {
+        self.look(|state| state.configuring.iter().copied().collect())
+    }
+
     /// Every session is cut and what was not saved is lost; the switch is back at once.
     pub fn reboot(&self) {
         self.reboot_for(Duration::ZERO);
@@ -358,6 +366,7 @@ impl SimulatedSwitch {
                 Strike { swallow: true, .. } => Reply::Silence,
                 _ => self.plan.personality.run(&mut state.visit(line), text),
             };
+            state.note_mode(line);
             Some(Heard { reply, strike, latency })
         })
     }
@@ -444,6 +453,7 @@ impl State {
             peer,
             opened: Instant::now(),
             closed: None,
+            torn_away: false,
         });
         self.device.users.push(session);
         self.counts.sessions_open += 1;
@@ -472,6 +482,14 @@ impl State {
         }
     }
 
+    fn note_mode(&mut self, line: &Line) {
+        if line.mode.is_configuration() {
+            self.configuring.insert(line.session);
+        } else {
+            self.configuring.remove(&line.session);
+        }
+    }
+
     fn reboot(&mut self, down: Duration) {
         let back = Instant::now() + down;
         self.device.reboot(back);
@@ -485,9 +503,11 @@ impl State {
         if self.sessions.remove(&session).is_none() {
             return;
         }
+        let torn_away = self.configuring.remove(&session);
         let seen = self.seen_sessions.iter_mut().rev().find(|seen| seen.number == session);
         if let Some(seen) = seen {
             seen.closed = Some(Instant::now());
+            seen.torn_away = torn_away;
         }
     }
 

@@ -12,13 +12,13 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 use switchyard::config::Config;
+#[cfg(feature = "fail-points")]
+pub use switchyard::operations::left_to_do;
 use switchyard::simulator::receiver::{Delivery, SignatureVerdict, WebhookReceiver};
 use switchyard::simulator::{Addressing, Personality, SimulatedFleet, SwitchPlan};
 use switchyard::startup::Application;
 #[cfg(feature = "fail-points")]
-use switchyard_actors::domain::record::Index;
-#[cfg(feature = "fail-points")]
-use switchyard_actors::ports::store::{Store, StoreUnavailable};
+use switchyard_actors::ports::store::Store;
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -287,17 +287,6 @@ pub async fn until_at_rest(store: &dyn Store) {
         assert!(Instant::now() < deadline, "never at rest: {left}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-}
-
-/// What is left to do, in words; `None` when nothing is.
-#[cfg(feature = "fail-points")]
-pub async fn left_to_do(store: &dyn Store) -> Result<Option<String>, StoreUnavailable> {
-    let (work, due) = (store.switches_with_work().await?, store.partners_with_due().await?);
-    let mut left = Vec::new();
-    for index in work.into_iter().map(Index::Work).chain(due.into_iter().map(Index::Due)) {
-        left.push(format!("{index}: {:?}", store.members(&index, 10).await?));
-    }
-    Ok((!left.is_empty()).then(|| left.join("; ")))
 }
 
 /// The service as a process.

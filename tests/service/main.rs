@@ -29,4 +29,6 @@ mod rolling;
 mod secrets;
 mod stopping;
 #[cfg(feature = "fail-points")]
+mod torture;
+#[cfg(feature = "fail-points")]
 mod witnesses;

@@ -4,8 +4,7 @@ use crate::harness::*;
 use serde_json::Value;
 use std::time::Instant;
 use switchyard::checker::history::{
-    self, Attempt, DeadLetter, Ending, EventName, History, Partner, Place, Plan, Recipient, Reply, Text,
-    WebhookSecret,
+    self, Attempt, Ending, History, Partner, Place, Plan, Recipient, Reply, Text, WebhookSecret,
 };
 use switchyard::checker::moment::{Beginning, Moment, Span};
 use switchyard::checker::request::Request;
@@ -74,20 +73,9 @@ impl Witnesses {
         self.history.texts.push(Text { place: "the service's log".to_owned(), text });
     }
 
-    /// Lines of `switchyard dead-letters`: id, `partner` and whose, event, `subscription` and which, and of an outcome `job`
-    /// and which.
+    /// Lines of `switchyard dead-letters`.
     pub fn hear_dead_letters(&mut self, lines: &[String]) {
-        let letters = lines.iter().filter_map(|line| {
-            let words: Vec<_> = line.split_whitespace().collect();
-            let [id, "partner", _, event, ..] = words[..] else { return None };
-            let named = |name: &str| {
-                let at = words.iter().position(|word| *word == name)?;
-                words.get(at + 1)?.parse().ok()
-            };
-            let (id, event) = (id.to_owned(), EventName::parse(event));
-            Some(DeadLetter { id, event, subscription: named("subscription"), job: named("job") })
-        });
-        self.history.dead_letters.extend(letters);
+        witness::note_dead_letters(&mut self.history, lines);
     }
 
     /// Hears everyone, once everything has come to rest.

@@ -20,4 +20,30 @@ impl UnixMillis {
     pub fn millis_since(self, earlier: Self) -> u64 {
         self.0.saturating_sub(earlier.0)
     }
+
+    /// When something is due that was to wait until this moment, where no wait is longer than `longest_millis`: a moment
+    /// further ahead was set by a clock that was wrong, and nobody waits for it.
+    #[must_use]
+    pub fn or_now_if_beyond(self, longest_millis: u64, now: Self) -> Self {
+        if self > now.plus_millis(longest_millis) { now } else { self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_further_ahead_than_any_wait_is_not_waited_for() {
+        let (now, longest) = (UnixMillis(1_000_000), 30_000);
+        for (moment, due) in [
+            (900_000, 900_000),
+            (1_000_000, 1_000_000),
+            (1_030_000, 1_030_000),
+            (1_030_001, 1_000_000),
+            (u64::MAX, 1_000_000),
+        ] {
+            assert_eq!(UnixMillis(moment).or_now_if_beyond(longest, now), UnixMillis(due));
+        }
+    }
 }

@@ -257,6 +257,7 @@ async fn read_queue(outside: &Outside, duty: &Duty, now: UnixMillis) -> Result<Q
     };
     let mut begun = Vec::new();
     for (score, stored) in scores.into_iter().zip(records) {
+        let score = outside.due(UnixMillis(score), now).0;
         if score > now.0 {
             queue.next_score = Some(queue.next_score.map_or(score, |next| next.min(score)));
         }

@@ -69,8 +69,9 @@ pub async fn standing(outside: &Outside, duty: &Duty, job: &JobRecord) -> Result
     match grounds.proof_of(job) {
         Proof::Decided => Ok(Standing::Decided),
         Proof::Undecided { since } => {
-            let until = since.plus_millis(outside.settings.checkout.claim_ms);
-            if outside.clock.now() < until {
+            let now = outside.clock.now();
+            let until = outside.due(since.plus_millis(outside.settings.checkout.claim_ms), now);
+            if now < until {
                 return Ok(Standing::Undecided { until });
             }
             tracing::info!(job = %job.id, "nobody came back for a claim: its switch's owner decides it");

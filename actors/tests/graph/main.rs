@@ -1,5 +1,6 @@
 //! The actor graph on paused time.
 
+mod clocks;
 mod crashes;
 mod drift;
 mod one;

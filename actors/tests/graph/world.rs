@@ -137,7 +137,19 @@ pub fn start_graph(
     receiver: &ScriptedReceiver,
     settings: GraphSettings,
 ) -> Graph {
-    let (clock, entropy) = (Arc::new(PausedClock::default()), Arc::new(FullJitter));
+    start_graph_at(PausedClock::default(), store, hints, driver, receiver, settings)
+}
+
+/// The same, by this clock.
+pub fn start_graph_at(
+    clock: PausedClock,
+    store: Arc<dyn Store>,
+    hints: Arc<dyn Hints>,
+    driver: &ScriptedDriver,
+    receiver: &ScriptedReceiver,
+    settings: GraphSettings,
+) -> Graph {
+    let (clock, entropy) = (Arc::new(clock), Arc::new(FullJitter));
     let outside = Outside::new(store, hints, Arc::new(driver.clone()), clock, entropy, settings);
     let sender = Rc::new(receiver.clone());
     let sender = std::sync::Mutex::new(Some(SendOnThisThread(sender)));
@@ -171,10 +183,15 @@ impl World {
     }
 
     pub fn on(store: Arc<RecordingStore>, settings: GraphSettings) -> Self {
+        Self::at(PausedClock::default(), store, settings)
+    }
+
+    /// By this clock.
+    pub fn at(clock: PausedClock, store: Arc<RecordingStore>, settings: GraphSettings) -> Self {
         let driver = ScriptedDriver::with_latency(Duration::from_millis(100));
         let receiver = ScriptedReceiver::default();
         let hints = Arc::new(NoHints::default());
-        let graph = start_graph(Arc::clone(&store) as _, hints, &driver, &receiver, settings);
+        let graph = start_graph_at(clock, Arc::clone(&store) as _, hints, &driver, &receiver, settings);
         Self { store, driver, receiver, handle: graph.provisioning(), graph }
     }
 

@@ -3,13 +3,15 @@
 use std::collections::{BTreeSet, HashMap};
 use std::net::Ipv4Addr;
 
+use uuid::Uuid;
+
 use crate::simulator::receiver::WebhookReceiver;
 use crate::simulator::{Addressing, Personality, PortConfig, SimulatedFleet, SwitchPlan};
 
-use super::super::history::{Answered, History, Place, PortState, Recipient};
+use super::super::history::{Answered, EventName, History, Place, PortState, Recipient};
 use super::super::moment::Beginning;
 use super::super::request::Mac;
-use super::super::witness::{kbps, note_receiver, note_switch, watch_port};
+use super::super::witness::{kbps, note_dead_letters, note_receiver, note_switch, watch_port};
 
 const PORT: &str = "GigabitEthernet1/0/1";
 
@@ -49,6 +51,24 @@ fn a_policer_is_read_in_either_vendors_words() {
     assert_eq!(kbps("rate 2 gbps"), Some(2_000_000));
     assert_eq!(kbps("rate 3 mbps"), Some(3_000));
     assert_eq!(kbps("exceed-action drop"), None);
+}
+
+#[test]
+fn a_line_of_the_dead_letters_names_what_it_is_about() {
+    let (id, job, subscription) = (Uuid::from_u128(1), Uuid::from_u128(2), Uuid::from_u128(3));
+    let lines = [
+        format!(
+            "{id}  partner {id}  provisioning.completed  subscription {subscription}  job {job}  3 attempts  X"
+        ),
+        format!("{id}  partner {id}  subscription.activated  subscription {subscription}  1 attempts  X"),
+        "no dead letters".to_owned(),
+    ];
+    let mut history = History::default();
+    note_dead_letters(&mut history, &lines);
+    let [outcome, activation] = &history.dead_letters[..] else { panic!("{:?}", history.dead_letters) };
+    assert_eq!((&outcome.event, outcome.job), (&EventName::Completed, Some(job)));
+    assert_eq!((&activation.event, activation.job), (&EventName::Activated, None));
+    assert_eq!((outcome.subscription, activation.subscription), (Some(subscription), Some(subscription)));
 }
 
 #[test]

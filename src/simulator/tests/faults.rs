@@ -230,3 +230,19 @@ async fn a_change_by_hand_shows_at_once_and_a_reboot_loses_it() {
         assert_eq!(switch.running(&port), switch.startup(&port));
     }
 }
+
+#[tokio::test]
+async fn a_session_that_is_torn_away_while_it_configures_is_known_by_that() {
+    let (_fleet, switch) = one_ios().await;
+    let mut left = on_port_one(switch.address()).await;
+    assert_eq!(switch.configuring(), [1]);
+    left.run("end", PRIVILEGED).await;
+    assert!(switch.configuring().is_empty());
+    drop(left);
+    until(&switch, "the line is free", |counts| counts.sessions_open == 0).await;
+    drop(on_port_one(switch.address()).await);
+    until(&switch, "the line is free", |counts| counts.sessions_open == 0).await;
+    let torn_away: Vec<_> = switch.sessions().iter().map(|session| session.torn_away).collect();
+    assert_eq!(torn_away, [false, true]);
+    assert!(switch.configuring().is_empty());
+}
