@@ -8,6 +8,7 @@ use crate::cli::{ApplyArgs, CheckArgs, Play, ReleaseArgs, SimulateArgs, StoreArg
 use crate::config::{Config, ConfigError, Engine};
 use crate::control::{self, Answer, Question};
 use crate::inventory::ApplyError;
+use crate::operations::HostKeyOnRecord;
 use crate::simulator::{Addressing, Personality, SimulatedFleet, SwitchPlan};
 use crate::ssh::{PlatformError, Platforms};
 use crate::store::OpenStore;
@@ -146,9 +147,11 @@ pub async fn dead_letters(args: StoreArgs) -> anyhow::Result<()> {
 /// When there is no such switch, or the store did not answer.
 pub async fn release(args: ReleaseArgs) -> anyhow::Result<()> {
     let config = Config::load(args.config.as_deref())?;
-    let question = Question::Release { switch: args.switch.clone() };
+    let forget_host_key = args.forget_host_key;
+    let question = Question::Release { switch: args.switch.clone(), forget_host_key };
+    let host_key = if forget_host_key { HostKeyOnRecord::Forget } else { HostKeyOnRecord::Keep };
     ask_or_open(&config, question, async move |open| {
-        operations::release_offline(&*open.store, &args.switch).await
+        operations::release_offline(&*open.store, &args.switch, host_key).await
     })
     .await
 }

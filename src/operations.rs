@@ -2,16 +2,19 @@
 
 use crate::inventory::{self, Applied, ApplyError, ProcessSecrets, Surroundings};
 use crate::machine::{SystemClock, SystemEntropy};
-use crate::ssh::Platforms;
+use crate::ssh::{Platforms, fingerprint};
 use crate::store::backup::{self, BackupError, WholeState};
-use anyhow::{Context as _, anyhow};
+use anyhow::{Context as _, anyhow, bail};
 use std::path::PathBuf;
 use std::sync::Arc;
 use switchyard_actors::domain::delivery::DeliveryState;
+use switchyard_actors::domain::host_key::FirstSeenHostKey;
 use switchyard_actors::domain::ids::{CommitId, EventId, PartnerId, SwitchId};
 use switchyard_actors::domain::record::{Index, Key, Record, SwitchStatus, Tag};
 use switchyard_actors::ports::store::{Commit, Durability, Order, Store, Write};
 use switchyard_actors::ports::{Clock, Entropy};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use tokio::sync::oneshot;
 
 /// The most switches or dead letters that are listed.
@@ -61,25 +64,38 @@ pub async fn list_switches(store: &dyn Store) -> anyhow::Result<Vec<String>> {
     lines.push(format!("{:<24} {:<14} {:<28} {:>6}  {}", "SWITCH", "PLATFORM", "ADDRESS", "WORK", "STATE"));
     for member in members {
         let id = SwitchId::parse(&member.member)?;
-        let read = store.read(&[Key::Switch(id.clone()), Key::SwitchStatus(id.clone())]).await?;
-        let (mut platform, mut address) = (String::new(), String::new());
-        let mut state = "in service".to_owned();
+        let keys =
+            [Key::Switch(id.clone()), Key::SwitchStatus(id.clone()), Key::FirstSeenHostKey(id.clone())];
+        let read = store.read(&keys).await?;
+        let (mut platform, mut address, mut seen) = (String::new(), String::new(), None);
+        let (mut state, mut pinned) = ("in service".to_owned(), false);
         for stored in read.into_iter().flatten() {
             match stored.record {
                 Record::Switch(switch) => {
                     address = format!("{}:{}", switch.host, switch.ssh_port);
                     platform = switch.platform;
+                    pinned = switch.host_key.is_some();
                 }
                 Record::SwitchStatus(SwitchStatus { quarantined: Some(why), .. }) => {
                     state = format!("QUARANTINED: {why}");
                 }
+                Record::FirstSeenHostKey(key) => seen = Some(key),
                 _ => {}
             }
         }
+        let seen = seen.filter(|_| !pinned).map(|key| trusted_on_first_use(&key)).unwrap_or_default();
         let work = store.members(&Index::Work(id.clone()), LIST_LIMIT).await?.len();
-        lines.push(format!("{:<24} {platform:<14} {address:<28} {work:>6}  {state}", id.as_str()));
+        lines.push(format!("{:<24} {platform:<14} {address:<28} {work:>6}  {state}{seen}", id.as_str()));
     }
     Ok(lines)
+}
+
+/// What is shown of a key that nobody vouched for, so that it can be compared with the switch's own console.
+fn trusted_on_first_use(seen: &FirstSeenHostKey) -> String {
+    let millis = i128::from(seen.since.0);
+    let since = OffsetDateTime::from_unix_timestamp_nanos(millis * 1_000_000).ok();
+    let since = since.and_then(|since| since.format(&Rfc3339).ok()).unwrap_or_default();
+    format!("; host key trusted on first use at {since}: {}", fingerprint(&seen.key))
 }
 
 /// Every event that was given up, oldest first, partner by partner.
@@ -111,22 +127,60 @@ pub async fn dead_letters(store: &dyn Store) -> anyhow::Result<Vec<String>> {
 ///
 /// # Errors
 /// When there is no such switch, or the store did not answer.
-pub async fn release_offline(store: &dyn Store, name: &str) -> anyhow::Result<Vec<String>> {
-    let id = find_switch(store, name).await?;
+pub async fn release_offline(
+    store: &dyn Store,
+    name: &str,
+    host_key: HostKeyOnRecord,
+) -> anyhow::Result<Vec<String>> {
+    let id = find_switch_to_release(store, name, host_key).await?;
     let key = Key::SwitchStatus(id.clone());
+    let forgotten = match host_key {
+        HostKeyOnRecord::Keep => None,
+        HostKeyOnRecord::Forget => Some(Write::Delete(Key::FirstSeenHostKey(id.clone()))),
+    };
     let status = SwitchStatus { switch: id.clone(), quarantined: None, since: SystemClock.now() };
     let commit = Commit {
         id: CommitId(SystemEntropy.uuid()),
         tag: Tag::Switch(id.clone()),
         lease: None,
         expect: Vec::new(),
-        writes: vec![Write::Put(key, Record::SwitchStatus(status))],
+        writes: [Write::Put(key, Record::SwitchStatus(status))].into_iter().chain(forgotten).collect(),
         events: Vec::new(),
         durability: Durability::Durable,
         order: Order::InTurn,
     };
     store.commit(vec![commit]).await?;
     Ok(vec![format!("{id} is released; its queue goes on when the service runs")])
+}
+
+/// What becomes of the host key that was trusted on first use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HostKeyOnRecord {
+    /// It stays.
+    Keep,
+    /// The next one that the switch shows may be another.
+    Forget,
+}
+
+/// As [`find_switch`]. A key that the inventory pins can't be forgotten: whoever asks for that would be none the wiser.
+///
+/// # Errors
+/// When there is none, or its key is pinned.
+pub async fn find_switch_to_release(
+    store: &dyn Store,
+    name: &str,
+    host_key: HostKeyOnRecord,
+) -> anyhow::Result<SwitchId> {
+    let id = find_switch(store, name).await?;
+    let read = store.read(&[Key::Switch(id.clone())]).await?.pop().flatten();
+    let pinned =
+        matches!(read.map(|stored| stored.record), Some(Record::Switch(switch)) if switch.host_key.is_some());
+    if host_key == HostKeyOnRecord::Forget && pinned {
+        bail!(
+            "the inventory pins the host key of {id}: change host_key there, and release it without forgetting"
+        );
+    }
+    Ok(id)
 }
 
 /// A switch of the inventory by its name.

@@ -9,7 +9,7 @@ use crate::control::{Actions, Answer, ControlSocket, Question};
 use crate::http::{self, LocalRateLimiter, RateLimiter, SharedCount, SharedRateLimiter};
 use crate::inventory::{Applied, ApplyError, ProcessSecrets, SecretSource as _};
 use crate::machine::{SystemClock, SystemEntropy};
-use crate::operations::{self, apply_inventory, describe};
+use crate::operations::{self, HostKeyOnRecord, apply_inventory, describe};
 use crate::ssh::{Driver, Platforms};
 use crate::store::OpenStore;
 use crate::store::backup::WholeState;
@@ -252,9 +252,13 @@ impl Operator {
             Question::ListSwitches => operations::list_switches(&*self.store).await,
             Question::DeadLetters => operations::dead_letters(&*self.store).await,
             Question::ExportStore { file } => operations::export_store(Arc::clone(&self.whole), file).await,
-            Question::Release { switch } => {
-                let id = operations::find_switch(&*self.store, &switch).await?;
-                self.graph.release(&id).await?;
+            Question::Release { switch, forget_host_key } => {
+                let host_key = if forget_host_key { HostKeyOnRecord::Forget } else { HostKeyOnRecord::Keep };
+                let id = operations::find_switch_to_release(&*self.store, &switch, host_key).await?;
+                match host_key {
+                    HostKeyOnRecord::Keep => self.graph.release(&id).await?,
+                    HostKeyOnRecord::Forget => self.graph.release_and_forget_host_key(&id).await?,
+                }
                 Ok(vec![format!("{id} is released; its queue goes on")])
             }
         }

@@ -12,7 +12,7 @@ use crate::fleet::{Fleet, LookAgain, Share, StopFleet, WakeSwitch};
 use crate::membership::{Leave, Membership};
 use crate::outside::{Outside, Wakes, put};
 use crate::ports::hints::Hint;
-use crate::ports::store::CommitError;
+use crate::ports::store::{CommitError, Write};
 use crate::ports::webhook::WebhookSender;
 use crate::provisioning::Provisioning;
 use crate::supervision::{Door, RestartWaits, keep};
@@ -285,10 +285,23 @@ impl Operator {
     /// # Errors
     /// [`CommitError`].
     pub async fn release(&self, switch: &SwitchId) -> Result<(), CommitError> {
+        self.release_with(switch, Vec::new()).await
+    }
+
+    /// Releases a switch, and forgets the host key that it showed on first contact: the next one may be another.
+    ///
+    /// # Errors
+    /// [`CommitError`].
+    pub async fn release_and_forget_host_key(&self, switch: &SwitchId) -> Result<(), CommitError> {
+        self.release_with(switch, vec![Write::Delete(Key::FirstSeenHostKey(switch.clone()))]).await
+    }
+
+    async fn release_with(&self, switch: &SwitchId, writes: Vec<Write>) -> Result<(), CommitError> {
         let outside = &self.doors.outside;
         let status = SwitchStatus { switch: switch.clone(), quarantined: None, since: outside.clock.now() };
         // The operator's word needs no lease: it is nobody's but theirs.
         let mut commit = outside.commit(Tag::Switch(switch.clone()));
+        commit.writes = writes;
         commit.writes.push(put(Key::SwitchStatus(switch.clone()), Record::SwitchStatus(status)));
         outside.store.commit(vec![commit]).await?;
         outside.hints.publish(Hint::Released(switch.clone()));

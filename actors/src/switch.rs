@@ -10,6 +10,7 @@
 
 mod choose;
 mod effects;
+mod first_contact;
 mod settle;
 mod standing;
 mod step;

@@ -113,8 +113,10 @@ fn subscription(under: Tag, id: &str) -> Option<Key> {
 }
 
 fn under_a_switch(id: SwitchId, what: &str) -> Option<Key> {
-    if what == "status" {
-        return Some(Key::SwitchStatus(id));
+    match what {
+        "status" => return Some(Key::SwitchStatus(id)),
+        "host-key" => return Some(Key::FirstSeenHostKey(id)),
+        _ => {}
     }
     match what.split_once('/')? {
         ("subscription", of) => subscription(Tag::Switch(id), of),
@@ -200,7 +202,7 @@ mod tests {
 
     fn some_key() -> impl Strategy<Value = Key> {
         let one = (some_switch(), some_port(), some_uuid(), some_uuid(), some_checkout());
-        (0..16, one).prop_map(|(kind, (switch, port, a, b, checkout))| match kind {
+        (0..17, one).prop_map(|(kind, (switch, port, a, b, checkout))| match kind {
             0 => Key::Checkout(checkout),
             1 => Key::Subscription(Tag::Switch(switch), SubscriptionId(a)),
             2 => Key::Subscription(Tag::Unit(UnitId(b)), SubscriptionId(a)),
@@ -216,6 +218,7 @@ mod tests {
             12 => Key::Unit(UnitId(a)),
             13 => Key::Switch(switch),
             14 => Key::InventoryPort(port),
+            15 => Key::FirstSeenHostKey(switch),
             _ => Key::Location(
                 LocationHash::parse(&a.simple().to_string()[..10]).expect("ten hexadecimal characters"),
             ),

@@ -4,6 +4,7 @@ use super::claim::CheckoutRecord;
 use super::config::{PortConfig, VlanId};
 use super::delivery::DeliveryRecord;
 use super::failure::DriverFailure;
+use super::host_key::FirstSeenHostKey;
 use super::ids::{
     EventId, JobId, PartnerId, PlanVersionId, PortName, PortRef, SubscriptionId, SwitchId, UnitId,
 };
@@ -66,6 +67,8 @@ pub enum Key {
     Port(PortRef),
     /// A [`SwitchStatus`].
     SwitchStatus(SwitchId),
+    /// A [`FirstSeenHostKey`].
+    FirstSeenHostKey(SwitchId),
     /// A [`Transcript`].
     Transcript(SwitchId, JobId),
     /// A [`DeliveryRecord`].
@@ -95,9 +98,10 @@ impl Key {
         match self {
             Self::Checkout(key) => Tag::Checkout(key.clone()),
             Self::Subscription(tag, _) => tag.clone(),
-            Self::Job(switch, _) | Self::SwitchStatus(switch) | Self::Transcript(switch, _) => {
-                Tag::Switch(switch.clone())
-            }
+            Self::Job(switch, _)
+            | Self::SwitchStatus(switch)
+            | Self::FirstSeenHostKey(switch)
+            | Self::Transcript(switch, _) => Tag::Switch(switch.clone()),
             Self::Port(port) => Tag::Switch(port.switch.clone()),
             Self::Delivery(partner, _) => Tag::Partner(*partner),
             Self::Directory(id) => Tag::Directory(*id),
@@ -122,6 +126,7 @@ impl fmt::Display for Key {
             Self::Job(_, id) => write!(f, "{tag}/job/{id}"),
             Self::Port(at) => write!(f, "{tag}/port/{}", at.port),
             Self::SwitchStatus(_) => write!(f, "{tag}/status"),
+            Self::FirstSeenHostKey(_) => write!(f, "{tag}/host-key"),
             Self::Transcript(_, job) => write!(f, "{tag}/transcript/{job}"),
             Self::Delivery(_, event) => write!(f, "{tag}/delivery/{event}"),
             Self::Directory(_) => write!(f, "{tag}"),
@@ -263,6 +268,8 @@ pub enum Record {
     Port(PortRecord),
     /// Under [`Key::SwitchStatus`].
     SwitchStatus(SwitchStatus),
+    /// Under [`Key::FirstSeenHostKey`].
+    FirstSeenHostKey(FirstSeenHostKey),
     /// Under [`Key::Transcript`].
     Transcript(Transcript),
     /// Under [`Key::Delivery`].

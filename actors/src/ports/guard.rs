@@ -69,11 +69,16 @@ impl SessionGuard {
         Ok(SocketPermit { guard: self.clone() })
     }
 
-    /// Shuts the socket down, if one is open, and waits until whatever held it has let go.
-    pub async fn shut_down(&self) {
+    /// Shuts the socket down, if one is open. Doesn't wait: whoever has it finds out.
+    pub fn cut(&self) {
         if let Some(close) = &self.held.lock().unwrap_or_else(PoisonError::into_inner).closer {
             close();
         }
+    }
+
+    /// Shuts the socket down, if one is open, and waits until whatever held it has let go.
+    pub async fn shut_down(&self) {
+        self.cut();
         let mut open = self.open.subscribe();
         // The sender lives as long as `self`, so this ends only when the socket is closed.
         let _ = open.wait_for(|open| !open).await;

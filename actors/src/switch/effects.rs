@@ -1,15 +1,18 @@
 //! The effects of the session machine, one function each: what is taken along, what is asked, what is brought back.
 
+use super::first_contact::{self, NotRecorded};
 use super::settle;
 use super::step::{Hands, StepFailed, limited};
 use super::task::Duty;
 use super::{Came, News, SwitchSupervisor, TakenUp};
+use crate::domain::failure::DriverFailure;
 use crate::domain::ids::SwitchId;
 use crate::domain::record::{Key, Record, SwitchStatus, Tag};
 use crate::domain::session::{SessionEvent, SessionState, StepResult, Visit, VisitOutcome};
 use crate::fail_points::{FailPoint, reach};
 use crate::membership::Claim;
 use crate::outside::Outside;
+use crate::ports::driver::SwitchSession;
 use crate::ports::hints::Hint;
 use crate::ports::store::{StoreUnavailable, Stored};
 use actix::Context;
@@ -33,6 +36,29 @@ pub async fn take_up(outside: &Outside, id: &SwitchId) -> Result<TakenUp, StoreU
     })
 }
 
+/// Why there is no session.
+enum Unopened {
+    /// The driver failed, or the session must not be used.
+    Failed(DriverFailure),
+    /// Someone else owns the switch by now.
+    Fenced,
+}
+
+/// A session on which nothing is sent before the host key that it was opened with is on record.
+async fn introduced(
+    outside: &Outside,
+    duty: &Duty,
+    session: Box<dyn SwitchSession>,
+) -> Result<Box<dyn SwitchSession>, Unopened> {
+    let Some(key) = session.first_seen_host_key() else { return Ok(session) };
+    let Err(why) = first_contact::put_on_record(outside, duty, key).await else { return Ok(session) };
+    session.close().await;
+    Err(match why {
+        NotRecorded::Overtaken(failure) => Unopened::Failed(failure),
+        NotRecorded::Fenced => Unopened::Fenced,
+    })
+}
+
 impl SwitchSupervisor {
     fn on_duty(&self) -> Duty {
         self.duty.clone().expect("effects come from the machine, which starts when the supervisor is on duty")
@@ -47,27 +73,27 @@ impl SwitchSupervisor {
         self.run(context, async move {
             let guard = outside.guard(&duty.switch.id).under(duty.holding.tenure.clone());
             guard.shut_down().await;
-            // The operator may have changed its address or its login meanwhile.
-            if let Ok(read) = outside.store.read(&[Key::Switch(duty.switch.id.clone())]).await
-                && let Some(Some(Stored { record: Record::Switch(switch), .. })) = read.into_iter().next()
-            {
-                duty.switch = switch;
-            }
+            duty.switch = first_contact::as_known_now(&outside, duty.switch).await;
             // Queueing for a place is no fault of the switch: it doesn't count against the job.
             let place = outside.opening.acquire().await.expect("the semaphore is never closed");
             let mut unheard = 0;
             let millis = task.as_mut().map_or(&mut unheard, |task| &mut task.driver_millis);
             let opened = limited(&outside, &duty, millis, outside.driver.open(&duty.switch, &guard)).await;
             drop(place);
-            let (session, event) = match opened {
-                Ok(session) => (Some(session), SessionEvent::Opened),
-                Err(failure) => {
+            let opened = match opened {
+                Ok(session) => introduced(&outside, &duty, session).await,
+                Err(failure) => Err(Unopened::Failed(failure)),
+            };
+            let (session, news) = match opened {
+                Ok(session) => (Some(session), News::Happened(SessionEvent::Opened)),
+                Err(Unopened::Failed(failure)) => {
                     tracing::warn!(switch = %duty.switch.id, class = ?failure.class, %failure, "no session");
-                    (None, SessionEvent::Failed { failure, jitter })
+                    (None, News::Happened(SessionEvent::Failed { failure, jitter }))
                 }
+                Err(Unopened::Fenced) => (None, News::Fenced),
             };
             reach(FailPoint::SessionOpened);
-            Came { session, task, news: News::Happened(event) }
+            Came { session, task, news }
         });
     }
 

@@ -103,7 +103,7 @@ fn job_event(outside: &Outside, task: &Task, outcome: &VisitOutcome) -> Option<J
     })
 }
 
-async fn sure_read(outside: &Outside, keys: &[Key]) -> Vec<Option<Stored>> {
+pub(super) async fn sure_read(outside: &Outside, keys: &[Key]) -> Vec<Option<Stored>> {
     let mut wait = Duration::from_millis(50);
     loop {
         match outside.store.read(keys).await {
