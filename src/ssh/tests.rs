@@ -1,5 +1,10 @@
 //! The driver against simulated switches: real SSH, real dialogs, faults on order.
 
+mod access;
+mod cut;
+mod cutter;
+mod openssh;
+
 use super::*;
 use crate::simulator::{Addressing, Fault, Personality, SimulatedFleet, SimulatedSwitch, SwitchPlan};
 use std::collections::BTreeMap;
