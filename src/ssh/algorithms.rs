@@ -95,7 +95,7 @@ mod tests {
     fn the_algorithms_of_the_known_key_come_first() {
         let rsa = "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABAQD3l7dp77VhpPq2OSrvlIGD6q3MtBbKXVPUZSRHRiIomnu4CHEAUL3gezSf2t8/v/a60eUnfP7gE88Wxmb2mlYbvWGGpW567O/X0InWja8ssNNj2oF9Pzu29eNoAE49Nt95a6l/H1QjXtUgBMpTaIssDADGmRWVlcb3iQEVokrHaKgLNOSwfjbScM4dWkeLC5oMcJ+vcl/5d5xoESYXgDoB50oO05naPuQ/ydxfCzfJEZQI6luuNafk10AbotX2NBRX3GcAdOPi0OIb26584DEJ1t2qTjyUxw+HwGx88+us/u31hTXr6bLwws1DKM5odefW6BQSUANgVm7h+Fxp73Oh";
         let known = PublicKey::from_openssh(rsa).expect("a key");
-        let offered = offer(&[], &[known.clone()]);
+        let offered = offer(&[], std::slice::from_ref(&known));
         let is_rsa = |n: usize| matches!(offered.key[n], Algorithm::Rsa { .. });
         assert!(is_rsa(0) && is_rsa(1) && !is_rsa(2), "{:?}", offered.key);
         assert!(!offered.key.contains(&SSH_RSA));

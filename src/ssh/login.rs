@@ -14,6 +14,9 @@ use switchyard_actors::domain::text::Secret;
 /// Rounds of keyboard-interactive that are answered; a server that asks for more is not asking for a password.
 const INTERACTIVE_ROUNDS: usize = 8;
 
+const SHA1_NOT_ALLOWED: &str =
+    "an old device takes RSA keys with SHA-1 only, and its allow_algorithms don't name \"ssh-rsa\"";
+
 /// What the references of a switch or a jump host lead to.
 pub struct Credentials {
     username: String,
@@ -41,6 +44,17 @@ enum Tried {
         partly: bool,
         why: Option<String>,
     },
+}
+
+impl Tried {
+    fn with(self, remark: &str) -> Self {
+        match self {
+            Self::LoggedIn => Self::LoggedIn,
+            Self::Refused { takes, partly, why: _ } => {
+                Self::Refused { takes, partly, why: Some(remark.to_owned()) }
+            }
+        }
+    }
 }
 
 /// What was tried, and what became of it.
@@ -81,15 +95,16 @@ impl Attempts {
     }
 }
 
-/// The hash for a signature with an RSA key. `theirs` is the library's word: whether the other side says what it takes, and
-/// then which. One that says nothing is of before 2017, or hides it.
-fn rsa_hash(theirs: Option<Option<HashAlg>>, sha1_allowed: bool) -> Result<Option<HashAlg>, &'static str> {
-    match theirs {
-        Some(Some(hash)) => Ok(Some(hash)),
-        Some(None) | None if sha1_allowed => Ok(None),
-        Some(None) => Err("it takes RSA keys with SHA-1 only, and allow_algorithms doesn't name \"ssh-rsa\""),
-        None => Ok(Some(HashAlg::Sha512)),
-    }
+/// What an RSA key signs over, one after another; `None` is SHA-1. `theirs` is the library's word: whether the other side says
+/// what it takes, and then which. Not all who say so mean it, and one that says nothing is of before 2017, or hides it.
+fn rsa_hashes(theirs: Option<Option<HashAlg>>, sha1_allowed: bool) -> Vec<Option<HashAlg>> {
+    let newer = match theirs {
+        Some(Some(hash)) => Some(Some(hash)),
+        Some(None) => None,
+        None if sha1_allowed => None,
+        None => Some(Some(HashAlg::Sha512)),
+    };
+    newer.into_iter().chain(sha1_allowed.then_some(None)).collect()
 }
 
 /// What is answered to one prompt of keyboard-interactive.
@@ -197,16 +212,19 @@ impl Credentials {
         takes: &MethodSet,
     ) -> Result<Tried, russh::Error> {
         let (_, key) = self.private_key.as_ref().expect("the method is chosen only where there is a key");
-        let hash = if key.algorithm().is_rsa() {
-            match rsa_hash(handle.best_supported_rsa_hash().await?, self.sha1_signatures) {
-                Ok(hash) => hash,
-                Err(why) => return Ok(refused(takes.clone(), why.to_owned())),
-            }
-        } else {
-            None
-        };
-        let key = PrivateKeyWithHashAlg::new(Arc::clone(key), hash);
-        handle.authenticate_publickey(&self.username, key).await.map(tried)
+        if !key.algorithm().is_rsa() {
+            let key = PrivateKeyWithHashAlg::new(Arc::clone(key), None);
+            return handle.authenticate_publickey(&self.username, key).await.map(tried);
+        }
+        let mut last = refused(takes.clone(), "it takes no signature of RSA over SHA-2".to_owned());
+        for hash in rsa_hashes(handle.best_supported_rsa_hash().await?, self.sha1_signatures) {
+            let key = PrivateKeyWithHashAlg::new(Arc::clone(key), hash);
+            last = match handle.authenticate_publickey(&self.username, key).await.map(tried)? {
+                refused @ Tried::Refused { partly: false, .. } => refused,
+                done => return Ok(done),
+            };
+        }
+        Ok(if self.sha1_signatures { last } else { last.with(SHA1_NOT_ALLOWED) })
     }
 
     async fn answer_prompts(
@@ -291,7 +309,8 @@ mod tests {
         let all = set(&[MethodKind::PublicKey, MethodKind::Password, MethodKind::KeyboardInteractive]);
         let interactive = set(&[MethodKind::KeyboardInteractive]);
         // What was tried (and whether it was right in part), whether there are a key and a password, what comes next.
-        let table: [(&[(Method, bool)], (bool, bool), &MethodSet, Option<Method>); 9] = [
+        type Made<'a> = &'a [(Method, bool)];
+        let table: [(Made<'_>, (bool, bool), &MethodSet, Option<Method>); 9] = [
             (&[], (true, true), &all, Some(PublicKey)),
             (&[], (false, true), &all, Some(Password)),
             (&[], (true, false), &interactive, None),
@@ -312,12 +331,13 @@ mod tests {
     #[test]
     fn an_rsa_key_signs_over_sha_1_only_where_that_is_allowed() {
         let newest = Some(Some(HashAlg::Sha512));
-        assert_eq!(rsa_hash(newest, true), Ok(Some(HashAlg::Sha512)));
-        assert_eq!(rsa_hash(newest, false), Ok(Some(HashAlg::Sha512)));
-        assert_eq!(rsa_hash(Some(None), true), Ok(None));
-        assert!(rsa_hash(Some(None), false).is_err());
-        assert_eq!(rsa_hash(None, true), Ok(None));
-        assert_eq!(rsa_hash(None, false), Ok(Some(HashAlg::Sha512)));
+        let sha512 = Some(HashAlg::Sha512);
+        assert_eq!(rsa_hashes(newest, true), [sha512, None]);
+        assert_eq!(rsa_hashes(newest, false), [sha512]);
+        assert_eq!(rsa_hashes(Some(None), true), [None]);
+        assert_eq!(rsa_hashes(Some(None), false), []);
+        assert_eq!(rsa_hashes(None, true), [None]);
+        assert_eq!(rsa_hashes(None, false), [sha512]);
     }
 
     #[test]

@@ -10,10 +10,10 @@ const PLACES: usize = 32;
 
 /// Who ends it.
 #[derive(Debug, Clone, Copy)]
-enum Cut {
-    ByPeer,
-    ByDeadline,
-    ByDrop,
+enum CutBy {
+    Peer,
+    Deadline,
+    Caller,
 }
 
 pub struct Range {
@@ -50,7 +50,7 @@ impl Range {
         let mut classes = BTreeSet::new();
         for place in 0..places {
             let bytes = place * whole / places;
-            for cut in [Cut::ByPeer, Cut::ByDeadline, Cut::ByDrop] {
+            for cut in [CutBy::Peer, CutBy::Deadline, CutBy::Caller] {
                 let failure = self.open_cut(bytes, cut).await;
                 classes.extend(failure.map(|failure| failure.class));
                 self.until_nothing_is_left(&format!("{cut:?} after {bytes} of {whole}")).await;
@@ -59,11 +59,11 @@ impl Range {
         classes
     }
 
-    async fn open_cut(&self, bytes: usize, cut: Cut) -> Option<DriverFailure> {
+    async fn open_cut(&self, bytes: usize, cut: CutBy) -> Option<DriverFailure> {
         let (ending, patience) = match cut {
-            Cut::ByPeer => (Ending::Close, Duration::MAX),
-            Cut::ByDeadline => (Ending::Stall, Duration::MAX),
-            Cut::ByDrop => (Ending::Stall, Duration::from_millis(40)),
+            CutBy::Peer => (Ending::Close, Duration::MAX),
+            CutBy::Deadline => (Ending::Stall, Duration::MAX),
+            CutBy::Caller => (Ending::Stall, Duration::from_millis(40)),
         };
         self.cutter.cut_after(bytes, ending);
         let opened = timeout(patience, self.driver.open(&self.switch, &self.guard)).await;

@@ -353,7 +353,8 @@ async fn what_fails_at_the_jump_host_is_told_from_what_fails_behind_it() {
         change(&mut jump);
         Some(Box::new(jump))
     };
-    let table: [(&dyn Fn(&mut JumpHost), FailureClass, &str); 4] = [
+    type Change<'a> = &'a dyn Fn(&mut JumpHost);
+    let table: [(Change<'_>, FailureClass, &str); 4] = [
         (&|jump| jump.ssh_port = free_port(), FailureClass::Unreachable, "refused the connection"),
         (
             &|jump| jump.credentials.private_key = Some(sshd.file("stranger")),
