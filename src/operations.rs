@@ -1,5 +1,7 @@
 //! What an operator asks for: answered in lines of text, by the service that has the store or by the command line itself.
 
+pub mod drift;
+
 use crate::inventory::{self, Applied, ApplyError, ProcessSecrets, Surroundings};
 use crate::machine::{SystemClock, SystemEntropy};
 use crate::ssh::{Platforms, fingerprint};
@@ -9,10 +11,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use switchyard_actors::domain::delivery::DeliveryState;
 use switchyard_actors::domain::host_key::FirstSeenHostKey;
-use switchyard_actors::domain::ids::{CommitId, EventId, PartnerId, SwitchId};
-use switchyard_actors::domain::record::{Index, Key, Record, SwitchStatus, Tag};
-use switchyard_actors::ports::store::{Commit, Durability, Order, Store, Write};
-use switchyard_actors::ports::{Clock, Entropy};
+use switchyard_actors::domain::ids::{EventId, PartnerId, SwitchId};
+use switchyard_actors::domain::record::{Index, Key, Record, SwitchStatus};
+use switchyard_actors::ports::Clock;
+use switchyard_actors::ports::store::Store;
+use switchyard_actors::release::{HostKeyOnRecord, release};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio::sync::oneshot;
@@ -54,7 +57,8 @@ pub fn describe(applied: &Applied) -> Vec<String> {
     lines
 }
 
-/// Every switch: platform, address, open work, quarantine.
+/// Every switch: platform, address, open work, quarantine, ports whose repair was set aside, drift that an operator must
+/// look at.
 ///
 /// # Errors
 /// When the store can't be read.
@@ -64,10 +68,14 @@ pub async fn list_switches(store: &dyn Store) -> anyhow::Result<Vec<String>> {
     lines.push(format!("{:<24} {:<14} {:<28} {:>6}  {}", "SWITCH", "PLATFORM", "ADDRESS", "WORK", "STATE"));
     for member in members {
         let id = SwitchId::parse(&member.member)?;
-        let keys =
-            [Key::Switch(id.clone()), Key::SwitchStatus(id.clone()), Key::FirstSeenHostKey(id.clone())];
+        let keys = [
+            Key::Switch(id.clone()),
+            Key::SwitchStatus(id.clone()),
+            Key::Drift(id.clone()),
+            Key::FirstSeenHostKey(id.clone()),
+        ];
         let read = store.read(&keys).await?;
-        let (mut platform, mut address, mut seen) = (String::new(), String::new(), None);
+        let (mut platform, mut address) = (String::new(), String::new());
         let (mut state, mut pinned) = ("in service".to_owned(), false);
         for stored in read.into_iter().flatten() {
             match stored.record {
@@ -76,16 +84,20 @@ pub async fn list_switches(store: &dyn Store) -> anyhow::Result<Vec<String>> {
                     platform = switch.platform;
                     pinned = switch.host_key.is_some();
                 }
-                Record::SwitchStatus(SwitchStatus { quarantined: Some(why), .. }) => {
-                    state = format!("QUARANTINED: {why}");
+                Record::SwitchStatus(status) => state = describe_status(&status),
+                // What comes after the status has a word to add.
+                Record::Drift(found) if found.is_held_back() => {
+                    let outcome = found.last.map(|last| last.outcome.to_string()).unwrap_or_default();
+                    state = format!("{state}; drift {outcome}");
                 }
-                Record::FirstSeenHostKey(key) => seen = Some(key),
+                Record::FirstSeenHostKey(seen) if !pinned => {
+                    state = format!("{state}; {}", trusted_on_first_use(&seen));
+                }
                 _ => {}
             }
         }
-        let seen = seen.filter(|_| !pinned).map(|key| trusted_on_first_use(&key)).unwrap_or_default();
         let work = store.members(&Index::Work(id.clone()), LIST_LIMIT).await?.len();
-        lines.push(format!("{:<24} {platform:<14} {address:<28} {work:>6}  {state}{seen}", id.as_str()));
+        lines.push(format!("{:<24} {platform:<14} {address:<28} {work:>6}  {state}", id.as_str()));
     }
     Ok(lines)
 }
@@ -95,7 +107,19 @@ fn trusted_on_first_use(seen: &FirstSeenHostKey) -> String {
     let millis = i128::from(seen.since.0);
     let since = OffsetDateTime::from_unix_timestamp_nanos(millis * 1_000_000).ok();
     let since = since.and_then(|since| since.format(&Rfc3339).ok()).unwrap_or_default();
-    format!("; host key trusted on first use at {since}: {}", fingerprint(&seen.key))
+    format!("host key trusted on first use at {since}: {}", fingerprint(&seen.key))
+}
+
+fn describe_status(status: &SwitchStatus) -> String {
+    let service = match &status.quarantined {
+        Some(why) => format!("QUARANTINED: {why}"),
+        None => "in service".to_owned(),
+    };
+    if status.set_aside.is_empty() {
+        return service;
+    }
+    let ports: Vec<_> = status.set_aside.iter().map(|port| port.as_str()).collect();
+    format!("{service}; SET ASIDE: {}", ports.join(", "))
 }
 
 /// Every event that was given up, oldest first, partner by partner.
@@ -133,33 +157,14 @@ pub async fn release_offline(
     host_key: HostKeyOnRecord,
 ) -> anyhow::Result<Vec<String>> {
     let id = find_switch_to_release(store, name, host_key).await?;
-    let key = Key::SwitchStatus(id.clone());
-    let forgotten = match host_key {
-        HostKeyOnRecord::Keep => None,
-        HostKeyOnRecord::Forget => Some(Write::Delete(Key::FirstSeenHostKey(id.clone()))),
-    };
-    let status = SwitchStatus { switch: id.clone(), quarantined: None, since: SystemClock.now() };
-    let commit = Commit {
-        id: CommitId(SystemEntropy.uuid()),
-        tag: Tag::Switch(id.clone()),
-        lease: None,
-        expect: Vec::new(),
-        writes: [Write::Put(key, Record::SwitchStatus(status))].into_iter().chain(forgotten).collect(),
-        events: Vec::new(),
-        durability: Durability::Durable,
-        order: Order::InTurn,
-    };
-    store.commit(vec![commit]).await?;
+    release(store, &SystemClock, &SystemEntropy, &id, host_key).await?;
     Ok(vec![format!("{id} is released; its queue goes on when the service runs")])
 }
 
-/// What becomes of the host key that was trusted on first use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum HostKeyOnRecord {
-    /// It stays.
-    Keep,
-    /// The next one that the switch shows may be another.
-    Forget,
+/// What `--forget-host-key` asks for.
+#[must_use]
+pub fn host_key_on_record(forget: bool) -> HostKeyOnRecord {
+    if forget { HostKeyOnRecord::IsForgotten } else { HostKeyOnRecord::Stays }
 }
 
 /// As [`find_switch`]. A key that the inventory pins can't be forgotten: whoever asks for that would be none the wiser.
@@ -175,7 +180,7 @@ pub async fn find_switch_to_release(
     let read = store.read(&[Key::Switch(id.clone())]).await?.pop().flatten();
     let pinned =
         matches!(read.map(|stored| stored.record), Some(Record::Switch(switch)) if switch.host_key.is_some());
-    if host_key == HostKeyOnRecord::Forget && pinned {
+    if host_key == HostKeyOnRecord::IsForgotten && pinned {
         bail!(
             "the inventory pins the host key of {id}: change host_key there, and release it without forgetting"
         );
@@ -211,4 +216,24 @@ pub async fn export_store(store: Arc<dyn WholeState>, file: PathBuf) -> anyhow::
     let broken = |_| BackupError::Failed("the export broke off".into());
     let moved = answered.await.map_err(broken)??;
     Ok(vec![format!("exported {moved} to {name}")])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use switchyard_actors::domain::failure::{DriverFailure, FailureClass};
+    use switchyard_actors::domain::ids::PortName;
+    use switchyard_actors::domain::time::UnixMillis;
+
+    #[test]
+    fn a_switch_shows_its_quarantine_and_the_ports_that_were_set_aside() {
+        let in_service = SwitchStatus::in_service(SwitchId::parse("s").expect("valid"), UnixMillis(5));
+        assert_eq!(describe_status(&in_service), "in service");
+        let ports = ["Gi1/0/2", "Gi1/0/7"].map(|name| PortName::parse(name).expect("valid"));
+        let set_aside = SwitchStatus { set_aside: ports.into(), ..in_service };
+        assert_eq!(describe_status(&set_aside), "in service; SET ASIDE: Gi1/0/2, Gi1/0/7");
+        let why = DriverFailure::new(FailureClass::HostKeyChanged, "another key");
+        let quarantined = SwitchStatus { quarantined: Some(why), ..set_aside };
+        assert_eq!(describe_status(&quarantined), "QUARANTINED: another key; SET ASIDE: Gi1/0/2, Gi1/0/7");
+    }
 }

@@ -112,7 +112,7 @@ impl<'g> CutUnlessDone<'g> {
 impl Drop for CutUnlessDone<'_> {
     fn drop(&mut self) {
         if let Some(guard) = self.0 {
-            guard.cut();
+            guard.shut();
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Logging in: which method is tried next, and what a refusal says. Each secret is tried once: a second try would count
+//! Logging in: which method is tried next, and what a refusal says. The password is tried once: a second try would count
 //! against the account, and nothing has changed since the first.
 
 use super::host_key::HostKeyCheck;
@@ -310,7 +310,8 @@ mod tests {
         let interactive = set(&[MethodKind::KeyboardInteractive]);
         // What was tried (and whether it was right in part), whether there are a key and a password, what comes next.
         type Made<'a> = &'a [(Method, bool)];
-        let table: [(Made<'_>, (bool, bool), &MethodSet, Option<Method>); 9] = [
+        type Row<'a> = (Made<'a>, (bool, bool), &'a MethodSet, Option<Method>);
+        let table: [Row<'_>; 9] = [
             (&[], (true, true), &all, Some(PublicKey)),
             (&[], (false, true), &all, Some(Password)),
             (&[], (true, false), &interactive, None),

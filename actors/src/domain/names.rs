@@ -75,6 +75,7 @@ fn tag(text: &str) -> Option<Tag> {
     match text {
         "inventory" => return Some(Tag::Inventory),
         "retention" => return Some(Tag::Retention),
+        "checks" => return Some(Tag::Checks),
         _ => {}
     }
     match text.split_once('/')? {
@@ -116,6 +117,7 @@ fn under_a_switch(id: SwitchId, what: &str) -> Option<Key> {
     match what {
         "status" => return Some(Key::SwitchStatus(id)),
         "host-key" => return Some(Key::FirstSeenHostKey(id)),
+        "drift" => return Some(Key::Drift(id)),
         _ => {}
     }
     match what.split_once('/')? {
@@ -123,6 +125,7 @@ fn under_a_switch(id: SwitchId, what: &str) -> Option<Key> {
         ("job", job) => Some(Key::Job(id, JobId(uuid(job)?))),
         ("transcript", job) => Some(Key::Transcript(id, JobId(uuid(job)?))),
         ("port", name) => port(id, name).map(Key::Port),
+        ("managed", name) => port(id, name).map(Key::Managed),
         _ => None,
     }
 }
@@ -148,10 +151,12 @@ fn index(text: &str) -> Option<Index> {
         "switches" => return Some(Index::Switches),
         "partners" => return Some(Index::Partners),
         "ended" => return Some(Index::Ended),
+        "checks" => return Some(Index::Checks),
         _ => {}
     }
     match text.split_once('/')? {
         ("work", id) => switch(id).map(Index::Work),
+        ("managed", id) => switch(id).map(Index::Managed),
         ("due", id) => partner(id).map(Index::Due),
         ("dead", id) => partner(id).map(Index::Dead),
         ("plans", id) => partner(id).map(Index::Plans),
@@ -197,12 +202,13 @@ mod tests {
             some_uuid().prop_map(Tag::Directory),
             Just(Tag::Inventory),
             Just(Tag::Retention),
+            Just(Tag::Checks),
         ]
     }
 
     fn some_key() -> impl Strategy<Value = Key> {
         let one = (some_switch(), some_port(), some_uuid(), some_uuid(), some_checkout());
-        (0..17, one).prop_map(|(kind, (switch, port, a, b, checkout))| match kind {
+        (0..19, one).prop_map(|(kind, (switch, port, a, b, checkout))| match kind {
             0 => Key::Checkout(checkout),
             1 => Key::Subscription(Tag::Switch(switch), SubscriptionId(a)),
             2 => Key::Subscription(Tag::Unit(UnitId(b)), SubscriptionId(a)),
@@ -218,7 +224,9 @@ mod tests {
             12 => Key::Unit(UnitId(a)),
             13 => Key::Switch(switch),
             14 => Key::InventoryPort(port),
-            15 => Key::FirstSeenHostKey(switch),
+            15 => Key::Managed(port),
+            16 => Key::Drift(switch),
+            17 => Key::FirstSeenHostKey(switch),
             _ => Key::Location(
                 LocationHash::parse(&a.simple().to_string()[..10]).expect("ten hexadecimal characters"),
             ),
@@ -228,11 +236,13 @@ mod tests {
     fn some_index() -> impl Strategy<Value = Index> {
         prop_oneof![
             some_switch().prop_map(Index::Work),
+            some_switch().prop_map(Index::Managed),
             some_uuid().prop_map(|id| Index::Due(PartnerId(id))),
             some_uuid().prop_map(|id| Index::Dead(PartnerId(id))),
             Just(Index::Switches),
             Just(Index::Partners),
             Just(Index::Ended),
+            Just(Index::Checks),
             some_uuid().prop_map(|id| Index::Plans(PartnerId(id))),
             some_switch().prop_map(Index::Ports),
             some_switch().prop_map(Index::Locations),

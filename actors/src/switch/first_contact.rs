@@ -1,7 +1,6 @@
 //! The host key of a switch that was trusted on first contact: read before a session is opened, and put on record after the
 //! first one, before a configuration line leaves. It is written once: never over another key, and never after the lease.
 
-use super::settle::sure_read;
 use super::task::Duty;
 use crate::domain::failure::{DriverFailure, FailureClass};
 use crate::domain::host_key::FirstSeenHostKey;
@@ -22,7 +21,7 @@ pub enum NotRecorded {
 /// on record. A store that is away is waited for: without the record, a stranger would pass for a first contact.
 pub async fn as_known_now(outside: &Outside, switch: Switch) -> Switch {
     let keys = [Key::Switch(switch.id.clone()), Key::FirstSeenHostKey(switch.id.clone())];
-    let mut read = sure_read(outside, &keys).await.into_iter().map(|stored| stored.map(|s| s.record));
+    let mut read = outside.read_surely(&keys).await.into_iter().map(|stored| stored.map(|s| s.record));
     let switch = match read.next().flatten() {
         Some(Record::Switch(switch)) => switch,
         _ => switch,

@@ -1,8 +1,11 @@
 //! The actor graph on paused time.
 
 mod crashes;
+mod drift;
 mod first_contact;
 mod one;
+mod panics;
 mod retention;
 mod several;
+mod stopping;
 mod world;
