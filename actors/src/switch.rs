@@ -13,6 +13,7 @@ mod aftermath;
 mod check;
 mod choose;
 mod effects;
+mod first_contact;
 mod managed;
 mod settle;
 mod standing;

@@ -5,6 +5,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use russh::MethodKind;
 use russh::keys::PublicKey;
 
 use super::Personality;
@@ -20,6 +21,10 @@ pub struct SwitchPlan {
     pub username: String,
     pub password: String,
     pub authorized_key: Option<PublicKey>,
+    /// What it lets a client log in with.
+    pub login_methods: Vec<MethodKind>,
+    /// What it asks when it asks interactively.
+    pub login_prompt: &'static str,
     /// `None`: a login is privileged at once (prompt `#`).
     pub enable_password: Option<String>,
     /// Between a line and its output.
@@ -40,6 +45,8 @@ impl SwitchPlan {
             username: "admin".to_owned(),
             password: "admin".to_owned(),
             authorized_key: None,
+            login_methods: vec![MethodKind::PublicKey, MethodKind::KeyboardInteractive, MethodKind::Password],
+            login_prompt: "Password: ",
             enable_password: None,
             command_latency: Duration::ZERO,
             save_latency: Duration::ZERO,

@@ -4,9 +4,13 @@
 //! never accepts a host key that nobody vouched for, never lets a secret into an error or a transcript, and never takes
 //! silence, or words that it doesn't know, for success.
 
+mod algorithms;
 mod connection;
 mod exec;
+mod host_key;
+mod identification;
 mod judge;
+mod login;
 mod platform;
 mod secret;
 mod session;
@@ -18,10 +22,13 @@ mod terminal;
 mod tests;
 mod transcript;
 
+pub use host_key::fingerprint;
 pub use platform::{Platform, PlatformError, Platforms, Transport};
 
 use async_trait::async_trait;
-use connection::{Connection, connect};
+use connection::{Connection, CutUnlessDone, HostKeyCheck, connect};
+use russh::Channel;
+use russh::client::{Handle, Msg};
 use serde::Deserialize;
 use session::{Session, Wire};
 use shell::Dialog;
@@ -49,6 +56,8 @@ pub struct Settings {
     pub key_exchange_ms: u64,
     /// For the login.
     pub authentication_ms: u64,
+    /// For the opening of a shell on the connection.
+    pub channel_ms: u64,
     /// For one command, from its line to the next prompt.
     pub command_ms: u64,
     /// For saving the configuration.
@@ -70,6 +79,8 @@ pub struct Settings {
     /// A known-hosts file for switches without a pinned key; empty is none.
     #[serde(deserialize_with = "path_or_none")]
     pub known_hosts: Option<PathBuf>,
+    /// Whether a switch's first host key is trusted when nobody knows one, and put on record.
+    pub trust_on_first_use: bool,
     /// A folder with platform files of the operator's own; empty is none.
     #[serde(deserialize_with = "path_or_none")]
     pub platforms: Option<PathBuf>,
@@ -98,6 +109,7 @@ impl Default for Settings {
             connect_ms: 5_000,
             key_exchange_ms: 15_000,
             authentication_ms: 15_000,
+            channel_ms: 5_000,
             command_ms: 15_000,
             save_ms: 60_000,
             probe_ms: 2_000,
@@ -108,6 +120,7 @@ impl Default for Settings {
             output_limit_bytes: 1_048_576,
             transcript_limit_bytes: 16_384,
             known_hosts: None,
+            trust_on_first_use: false,
             platforms: None,
         }
     }
@@ -140,11 +153,7 @@ impl Driver {
             None => Wire::Exec,
             Some(shell) => {
                 let limit = Duration::from_millis(self.settings.command_ms);
-                let lost =
-                    |error: russh::Error| DriverFailure::new(FailureClass::SessionLost, error.to_string());
-                let channel = connection.handle.channel_open_session().await.map_err(lost)?;
-                channel.request_pty(false, "vt100", 511, 1_000, 0, 0, &[]).await.map_err(lost)?;
-                channel.request_shell(false).await.map_err(lost)?;
+                let channel = self.open_shell(&connection.handle, switch).await?;
                 let output_limit = self.settings.output_limit_bytes;
                 let mut dialog = Dialog::begin(channel, shell, limit, output_limit, &mut transcript).await?;
                 check_host_name(switch, shell, dialog.prompt())?;
@@ -167,7 +176,36 @@ impl Driver {
             wire,
             transcript,
             guard: guard.clone(),
+            first_seen_host_key: connection.first_seen_host_key,
         })
+    }
+
+    /// Some switches refuse the shell, and not the login, when their lines are taken; others never answer.
+    async fn open_shell(
+        &self,
+        handle: &Handle<HostKeyCheck>,
+        switch: &Switch,
+    ) -> Result<Channel<Msg>, DriverFailure> {
+        let limit = Duration::from_millis(self.settings.channel_ms);
+        let opening = async {
+            let channel = handle.channel_open_session().await?;
+            channel.request_pty(false, "vt100", 511, 1_000, 0, 0, &[]).await?;
+            channel.request_shell(false).await?;
+            Ok(channel)
+        };
+        let place = format!("{}:{}", switch.host, switch.ssh_port);
+        match timeout(limit, opening).await {
+            Ok(Ok(channel)) => Ok(channel),
+            Ok(Err(russh::Error::ChannelOpenFailure(why))) => {
+                let text = format!("{place} took the login and refused a shell ({why:?})");
+                Err(DriverFailure::new(FailureClass::NoFreeVty, text))
+            }
+            Ok(Err(error)) => Err(DriverFailure::new(FailureClass::SessionLost, format!("{place}: {error}"))),
+            Err(_) => {
+                let text = format!("{place} opened no shell within ssh.channel_ms = {}", limit.as_millis());
+                Err(DriverFailure::new(FailureClass::SessionLost, text))
+            }
+        }
     }
 }
 
@@ -200,8 +238,12 @@ impl SwitchDriver for Driver {
             return Err(DriverFailure::new(FailureClass::Misconfigured, text));
         }
         let connection = connect(&self.settings, switch, guard).await?;
+        let cut = CutUnlessDone::new(guard);
         match self.set_up(switch, connection, guard).await {
-            Ok(session) => Ok(Box::new(session)),
+            Ok(session) => {
+                cut.done();
+                Ok(Box::new(session))
+            }
             Err(failure) => {
                 let limit = Duration::from_millis(self.settings.close_ms);
                 let _ = timeout(limit, guard.shut_down()).await;

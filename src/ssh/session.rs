@@ -40,6 +40,7 @@ pub struct Session {
     pub(super) wire: Wire,
     pub(super) transcript: Transcript,
     pub(super) guard: SessionGuard,
+    pub(super) first_seen_host_key: Option<String>,
 }
 
 fn millis(limit: u64) -> Duration {
@@ -197,6 +198,10 @@ impl Session {
 
 #[async_trait]
 impl SwitchSession for Session {
+    fn first_seen_host_key(&self) -> Option<String> {
+        self.first_seen_host_key.clone()
+    }
+
     async fn probe(&mut self) -> Result<(), DriverFailure> {
         let limit = millis(self.settings.probe_ms);
         let lost = |why: String| {

@@ -1,5 +1,10 @@
 //! The driver against simulated switches: real SSH, real dialogs, faults on order.
 
+mod access;
+mod cut;
+mod cutter;
+mod openssh;
+
 use super::*;
 use crate::simulator::{
     Addressing, FallBack, Fault, Personality, SimulatedFleet, SimulatedSwitch, SwitchPlan,
@@ -51,8 +56,8 @@ impl Bench {
         let credentials = Credentials {
             username: "admin".into(),
             password: Some(SecretRef::File(password_file())),
-            private_key: None,
             enable_password,
+            ..Credentials::default()
         };
         let switch = Switch {
             id: SwitchId::parse("sw").expect("valid"),
@@ -63,6 +68,8 @@ impl Bench {
             host_key: Some(device.host_key()),
             host_name: Some("access-sw-17".into()),
             captive_portal_vlan: VlanId::try_from(999).expect("valid"),
+            allow_algorithms: Vec::new(),
+            jump_host: None,
         };
         let settings = Settings {
             connect_ms: 2_000,

@@ -177,5 +177,6 @@ fn plan(number: usize, ports: u16, password: &str) -> SwitchPlan {
         command_latency: COMMAND_LATENCY,
         save_latency: SAVE_LATENCY,
         vty_lines: VTY_LINES,
+        ..SwitchPlan::default()
     }
 }
