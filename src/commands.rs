@@ -4,10 +4,13 @@
 
 pub mod store;
 
-use crate::cli::{ApplyArgs, CheckArgs, Play, ReleaseArgs, SimulateArgs, StoreArgs};
+use crate::cli::{
+    ApplyArgs, CheckArgs, CheckSwitchArgs, DriftArgs, Play, ReleaseArgs, SimulateArgs, StoreArgs,
+};
 use crate::config::{Config, ConfigError, Engine};
 use crate::control::{self, Answer, Question};
 use crate::inventory::ApplyError;
+use crate::operations::drift;
 use crate::simulator::{Addressing, Personality, SimulatedFleet, SwitchPlan};
 use crate::ssh::{PlatformError, Platforms};
 use crate::store::OpenStore;
@@ -151,6 +154,30 @@ pub async fn release(args: ReleaseArgs) -> anyhow::Result<()> {
         operations::release_offline(&*open.store, &args.switch).await
     })
     .await
+}
+
+/// `check`.
+///
+/// # Errors
+/// When there is no such switch, or the store did not answer.
+pub async fn check(args: CheckSwitchArgs) -> anyhow::Result<()> {
+    let config = Config::load(args.config.as_deref())?;
+    let question = Question::Check { switch: args.switch.clone(), repair: args.repair };
+    ask_or_open(&config, question, async move |open| {
+        drift::order_beside(&*open.store, &*open.hints, &args.switch, drift::consent(args.repair)).await
+    })
+    .await
+}
+
+/// `drift`.
+///
+/// # Errors
+/// When there is no such switch, or the store can't be read.
+pub async fn list_drift(args: DriftArgs) -> anyhow::Result<()> {
+    let config = Config::load(args.config.as_deref())?;
+    let question = Question::ListDrift { switch: args.switch.clone() };
+    ask_or_open(&config, question, async move |open| drift::list(&*open.store, args.switch.as_deref()).await)
+        .await
 }
 
 /// `api-key`.

@@ -7,8 +7,8 @@ use crate::{http, ssh, store, webhook};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use switchyard_actors::settings::{
-    CheckoutSettings, ClusterSettings, DeliverySettings, GraphSettings, JobSettings, RetentionSettings,
-    SupervisionSettings,
+    CheckoutSettings, ClusterSettings, DeliverySettings, DriftSettings, GraphSettings, JobSettings,
+    RetentionSettings, SupervisionSettings,
 };
 
 /// What ships: every key, its value, and one comment.
@@ -36,6 +36,8 @@ pub struct Config {
     pub delivery: DeliverySettings,
     /// Forgetting what has ended.
     pub retention: RetentionSettings,
+    /// Drift.
+    pub drift: DriftSettings,
     /// Sending one webhook.
     pub webhook: webhook::Settings,
     /// Logging.
@@ -141,6 +143,7 @@ impl Config {
             ("job.max_age_ms", self.job.max_age_ms),
             ("job.panics", u64::from(self.job.panics)),
             ("supervision.max_opening", self.supervision.max_opening as u64),
+            ("supervision.max_looking", self.supervision.max_looking as u64),
             ("supervision.step_ms", self.supervision.step_ms),
             ("supervision.sweep_ms", self.supervision.sweep_ms),
             ("supervision.repair_panics", u64::from(self.supervision.repair_panics)),
@@ -150,6 +153,10 @@ impl Config {
             ("delivery.sweep_ms", self.delivery.sweep_ms),
             ("delivery.panics", u64::from(self.delivery.panics)),
             ("retention.sweep_ms", self.retention.sweep_ms),
+            ("drift.sweep_ms", self.drift.sweep_ms),
+            ("drift.enrol_ms", self.drift.enrol_ms),
+            ("drift.max_checks_per_sweep", self.drift.max_checks_per_sweep as u64),
+            ("drift.attempts", u64::from(self.drift.attempts)),
         ];
         match at_least_one.iter().find(|(_, value)| *value == 0) {
             Some((key, _)) => Err(format!("{key} is 0: 1 or more is accepted")),
@@ -170,6 +177,7 @@ impl Config {
             supervision: self.supervision.clone(),
             delivery: self.delivery.clone(),
             retention: self.retention.clone(),
+            drift: self.drift.clone(),
             cluster: self.cluster.clone(),
         }
     }
@@ -249,6 +257,7 @@ mod tests {
         assert_eq!(format!("{:?}", config.cluster), format!("{:?}", ClusterSettings::default()));
         assert_eq!(format!("{:?}", config.delivery), format!("{:?}", DeliverySettings::default()));
         assert_eq!(format!("{:?}", config.retention), format!("{:?}", RetentionSettings::default()));
+        assert_eq!(format!("{:?}", config.drift), format!("{:?}", DriftSettings::default()));
         assert_eq!(format!("{:?}", config.http), format!("{:?}", http::Settings::default()));
         assert_eq!(format!("{:?}", config.ssh), format!("{:?}", ssh::Settings::default()));
         assert_eq!(format!("{:?}", config.webhook), format!("{:?}", webhook::Settings::default()));

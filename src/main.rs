@@ -33,6 +33,8 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Store { action: StoreAction::Import(args) } => commands::store::import(args).await?,
         Command::CheckConfig(args) => commands::check_config(&args).await?,
         Command::Switches(args) => commands::list_switches(args).await?,
+        Command::Check(args) => commands::check(args).await?,
+        Command::Drift(args) => commands::list_drift(args).await?,
         Command::Release(args) => commands::release(args).await?,
         Command::DeadLetters(args) => commands::dead_letters(args).await?,
         Command::Simulate(args) => commands::simulate(args).await?,

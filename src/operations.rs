@@ -1,5 +1,7 @@
 //! What an operator asks for: answered in lines of text, by the service that has the store or by the command line itself.
 
+pub mod drift;
+
 use crate::inventory::{self, Applied, ApplyError, ProcessSecrets, Surroundings};
 use crate::machine::{SystemClock, SystemEntropy};
 use crate::ssh::Platforms;
@@ -54,7 +56,8 @@ pub fn describe(applied: &Applied) -> Vec<String> {
     lines
 }
 
-/// Every switch: platform, address, open work, quarantine, ports whose repair was set aside.
+/// Every switch: platform, address, open work, quarantine, ports whose repair was set aside, drift that an operator must
+/// look at.
 ///
 /// # Errors
 /// When the store can't be read.
@@ -64,7 +67,8 @@ pub async fn list_switches(store: &dyn Store) -> anyhow::Result<Vec<String>> {
     lines.push(format!("{:<24} {:<14} {:<28} {:>6}  {}", "SWITCH", "PLATFORM", "ADDRESS", "WORK", "STATE"));
     for member in members {
         let id = SwitchId::parse(&member.member)?;
-        let read = store.read(&[Key::Switch(id.clone()), Key::SwitchStatus(id.clone())]).await?;
+        let keys = [Key::Switch(id.clone()), Key::SwitchStatus(id.clone()), Key::Drift(id.clone())];
+        let read = store.read(&keys).await?;
         let (mut platform, mut address) = (String::new(), String::new());
         let mut state = "in service".to_owned();
         for stored in read.into_iter().flatten() {
@@ -74,6 +78,11 @@ pub async fn list_switches(store: &dyn Store) -> anyhow::Result<Vec<String>> {
                     platform = switch.platform;
                 }
                 Record::SwitchStatus(status) => state = describe_status(&status),
+                // It comes last, and has a word to add.
+                Record::Drift(found) if found.is_held_back() => {
+                    let outcome = found.last.map(|last| last.outcome.to_string()).unwrap_or_default();
+                    state = format!("{state}; drift {outcome}");
+                }
                 _ => {}
             }
         }
@@ -109,13 +118,13 @@ pub async fn dead_letters(store: &dyn Store) -> anyhow::Result<Vec<String>> {
             let Some(Record::Delivery(delivery)) = read.map(|stored| stored.record) else { continue };
             let DeliveryState::Dead { why, .. } = &delivery.state else { continue };
             let body: serde_json::Value = serde_json::from_str(&delivery.event.body).unwrap_or_default();
-            let name = body["event"].as_str().unwrap_or("?");
-            let about: String = [("subscription", "subscription_id"), ("job", "job_id")]
-                .into_iter()
-                .filter_map(|(what, field)| Some(format!("{what} {}  ", body[field].as_str()?)))
-                .collect();
+            let text = |field: &str| body[field].as_str().unwrap_or("?").to_owned();
+            let (name, subscription) = (text("event"), text("subscription_id"));
+            let job = body["job_id"].as_str().map(|job| format!("  job {job}")).unwrap_or_default();
             let attempts = delivery.attempts.len();
-            lines.push(format!("{event}  partner {partner}  {name}  {about}{attempts} attempts  {why:?}"));
+            lines.push(format!(
+                "{event}  partner {partner}  {name}  subscription {subscription}{job}  {attempts} attempts  {why:?}"
+            ));
         }
     }
     if lines.is_empty() {

@@ -303,6 +303,12 @@ impl Operator {
                 Ok(describe(&applied))
             }
             Question::ListSwitches => operations::list_switches(&*self.store).await,
+            Question::ListDrift { switch } => operations::drift::list(&*self.store, switch.as_deref()).await,
+            Question::Check { switch, repair } => {
+                let id = operations::find_switch(&*self.store, &switch).await?;
+                self.graph.check(&id, operations::drift::consent(repair)).await?;
+                operations::drift::ordered(&*self.store, &id).await
+            }
             Question::DeadLetters => operations::dead_letters(&*self.store).await,
             Question::ExportStore { file } => operations::export_store(Arc::clone(&self.whole), file).await,
             Question::Release { switch } => {

@@ -6,6 +6,7 @@
 
 use crate::archivist::Archivist;
 use crate::checkout::CheckoutActor;
+use crate::domain::drift::{CheckOrder, Consent};
 use crate::domain::ids::{PartnerId, SwitchId};
 use crate::domain::record::Tag;
 use crate::domain::restart::RestartPolicy;
@@ -18,6 +19,7 @@ use crate::ports::webhook::WebhookSender;
 use crate::provisioning::Provisioning;
 use crate::release::release;
 use crate::supervision::{Door, keep};
+use crate::surveyor::{self, OrderError, Surveyor};
 use crate::webhook::{StopDelivery, WakePartner, WebhookActor};
 use actix_rt::Arbiter;
 use std::rc::Rc;
@@ -268,6 +270,10 @@ fn start_edge_actors(
     actix_rt::spawn(keep("archivist", Door::default(), policy, move || {
         Archivist::new(Arc::clone(&for_archivist))
     }));
+    let (for_surveyor, wakes) = (Arc::clone(&outside), Arc::clone(&doors));
+    actix_rt::spawn(keep("surveyor", Door::default(), policy, move || {
+        Surveyor::new(Arc::clone(&for_surveyor), Arc::clone(&wakes) as Arc<dyn Wakes>)
+    }));
     let (for_membership, all, membership) =
         (Arc::clone(&outside), Arc::clone(&doors), doors.membership.clone());
     if outside.store.is_shared() {
@@ -307,6 +313,19 @@ impl Operator {
         let outside = &self.doors.outside;
         release(&*outside.store, &*outside.clock, &*outside.entropy, switch).await?;
         outside.hints.publish(Hint::Released(switch.clone()));
+        self.doors.wake_fleet(switch);
+        Ok(())
+    }
+
+    /// Has a switch's managed ports checked, whoever has it. `consent` says what may be repaired.
+    ///
+    /// # Errors
+    /// [`OrderError`].
+    pub async fn check(&self, switch: &SwitchId, consent: Consent) -> Result<(), OrderError> {
+        let outside = &self.doors.outside;
+        let order = CheckOrder { at: outside.clock.now(), consent };
+        surveyor::order(&*outside.store, &*outside.entropy, switch, order).await?;
+        outside.hints.publish(Hint::Switch(switch.clone()));
         self.doors.wake_fleet(switch);
         Ok(())
     }

@@ -27,6 +27,7 @@ pub mod release;
 pub mod safeguards;
 pub mod settings;
 pub mod supervision;
+pub mod surveyor;
 pub mod switch;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

@@ -1,8 +1,10 @@
 //! Every limit of the graph, as a number with its unit. `config/default.toml` has the values that ship.
 
 use crate::domain::delivery::DeliveryPolicy;
+use crate::domain::drift::DriftPolicy;
 use crate::domain::job::RetryPolicy;
 use crate::domain::restart::RestartPolicy;
+use crate::domain::upkeep::UpkeepPolicy;
 use serde::Deserialize;
 use std::time::Duration;
 
@@ -44,6 +46,8 @@ pub struct SupervisionSettings {
     pub threads: usize,
     /// Most sessions being opened at once.
     pub max_opening: usize,
+    /// Most supervisors that ask the store what to do at once.
+    pub max_looking: usize,
     /// Longest time for opening a session, for one step of a visit, or for a save.
     pub step_ms: u64,
     /// How long a session stays open with nothing to do.
@@ -110,6 +114,71 @@ impl RetentionSettings {
     }
 }
 
+/// How ports that somebody else changed are found and repaired.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DriftSettings {
+    /// How often each switch's managed ports are compared with what they should be; 0 is never by itself.
+    pub check_ms: u64,
+    /// How often the store is asked for switches whose check is due.
+    pub sweep_ms: u64,
+    /// How often switches that are new in the inventory are entered for their checks.
+    pub enrol_ms: u64,
+    /// Checks that one sweep begins, at most.
+    pub max_checks_per_sweep: usize,
+    /// Sessions that may break before a check is given up.
+    pub attempts: u32,
+    /// When a check that was given up is tried again.
+    pub retry_ms: u64,
+    /// A switch that went away and came back isn't checked again within this.
+    pub reconnect_pause_ms: u64,
+    /// Ports that one check repairs; when more differ, none is.
+    pub max_repairs: usize,
+    /// Repairs of one port before it is left alone.
+    pub max_repairs_per_port: u32,
+    /// Between the first repair of a port and the second; it doubles.
+    pub first_wait_ms: u64,
+    /// After so long without a repair, a port's earlier ones no longer count.
+    pub forget_ms: u64,
+    /// Entries that are kept of what differed on one switch.
+    pub max_entries: usize,
+}
+
+impl Default for DriftSettings {
+    fn default() -> Self {
+        Self {
+            check_ms: 86_400_000,
+            sweep_ms: 60_000,
+            enrol_ms: 3_600_000,
+            max_checks_per_sweep: 50,
+            attempts: 3,
+            retry_ms: 900_000,
+            reconnect_pause_ms: 60_000,
+            max_repairs: 8,
+            max_repairs_per_port: 3,
+            first_wait_ms: 600_000,
+            forget_ms: 604_800_000,
+            max_entries: 200,
+        }
+    }
+}
+
+impl DriftSettings {
+    /// As the verdict takes it.
+    #[must_use]
+    pub fn policy(&self) -> DriftPolicy {
+        DriftPolicy {
+            most_repairs: self.max_repairs,
+            upkeep: UpkeepPolicy {
+                most_repairs: self.max_repairs_per_port,
+                first_wait_millis: self.first_wait_ms,
+                forget_millis: self.forget_ms,
+            },
+            entries: self.max_entries,
+        }
+    }
+}
+
 /// How several instances share the work, on a store that they share.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -136,6 +205,8 @@ pub struct GraphSettings {
     pub delivery: DeliverySettings,
     /// What has ended.
     pub retention: RetentionSettings,
+    /// Drift.
+    pub drift: DriftSettings,
     /// Several instances.
     pub cluster: ClusterSettings,
 }
@@ -164,6 +235,7 @@ impl Default for SupervisionSettings {
         Self {
             threads: 0,
             max_opening: 64,
+            max_looking: 256,
             step_ms: 120_000,
             idle_ms: 60_000,
             save_longest_wait_ms: 30_000,

@@ -10,13 +10,16 @@
 //! Asked to stop, it begins nothing more: what is on its way to a switch is read back and settled, what isn't is left in the queue.
 
 mod aftermath;
+mod check;
 mod choose;
 mod effects;
+mod managed;
 mod settle;
 mod standing;
 mod step;
 mod task;
 
+use crate::domain::contact::Contact;
 use crate::domain::failure::DriverFailure;
 use crate::domain::ids::{PortName, SwitchId};
 use crate::domain::record::Tag;
@@ -30,6 +33,7 @@ use actix::{
     Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, SpawnHandle, WrapFuture,
 };
 pub use aftermath::{Aftermath, AtWork};
+use check::Survey;
 use choose::{Choice, Freedom};
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -141,12 +145,14 @@ pub struct SwitchSupervisor {
     saving: Vec<PortName>,
     save_pace: SavePace,
     proven: BTreeSet<PortName>,
+    contact: Contact,
+    survey: Option<Survey>,
     effects: VecDeque<SessionEffect>,
     busy: bool,
     woken: bool,
     memory: Memory,
     stopping: bool,
-    /// Breaks off an opening that is under way, or waits for its turn.
+    /// Breaks off an opening that is under way, and whatever waits for its turn.
     stop_asked: Arc<Notify>,
     alarm: Option<SpawnHandle>,
     idle_since: Option<Instant>,
@@ -167,6 +173,8 @@ impl SwitchSupervisor {
             saving: Vec::new(),
             save_pace: SavePace::default(),
             proven: BTreeSet::new(),
+            contact: Contact::default(),
+            survey: None,
             effects: VecDeque::new(),
             busy: false,
             woken: false,
@@ -320,6 +328,12 @@ impl SwitchSupervisor {
 
     fn happened(&mut self, event: SessionEvent) {
         let now = self.outside.clock.now();
+        self.contact = self.contact.after(&event);
+        if self.contact == Contact::Lost
+            && let Some(survey) = &mut self.survey
+        {
+            survey.start_over();
+        }
         self.save_pace = self.save_pace.after(&self.state, &event, now, &self.outside.settings.save_policy());
         match self.state.clone().apply(event, now, &self.outside.settings.job.policy()) {
             Ok((state, effects)) => {
@@ -336,10 +350,14 @@ impl SwitchSupervisor {
     fn take_up_duty(&mut self, context: &mut Context<Self>) {
         let (outside, id) = (Arc::clone(&self.outside), self.id.clone());
         let (wakes, aftermath) = (Arc::clone(&self.wakes), self.memory.aftermath.clone());
+        let stop = Arc::clone(&self.stop_asked);
         self.run(context, async move {
-            let news = match effects::take_up(&outside, &*wakes, &id, &aftermath).await {
-                Ok(taken_up) => News::TakenUp(taken_up),
-                Err(error) => News::StoreAway(error),
+            let news = match effects::turn_to_look(&outside, &stop).await {
+                None => News::Done,
+                Some(_turn) => match effects::take_up(&outside, &*wakes, &id, &aftermath).await {
+                    Ok(taken_up) => News::TakenUp(taken_up),
+                    Err(error) => News::StoreAway(error),
+                },
             };
             Came { session: None, task: None, news }
         });
@@ -360,14 +378,24 @@ impl SwitchSupervisor {
         let quarantined = matches!(self.state, SessionState::Quarantined { .. });
         let waits_until = self.save_pace.waits_until(now).map(|until| self.outside.due(until, now));
         let no_save_before = waits_until.filter(|until| now < *until);
-        let freedom = Freedom { may_begin, quarantined, proven: self.proven.clone(), no_save_before };
+        let freedom = Freedom {
+            may_begin,
+            quarantined,
+            proven: self.proven.clone(),
+            no_save_before,
+            contact: self.contact,
+            survey: self.survey.clone(),
+        };
         let (outside, duty, session) = (Arc::clone(&self.outside), self.duty.clone(), self.session.take());
-        let at_work = self.memory.at_work.clone();
+        let (at_work, stop) = (self.memory.at_work.clone(), Arc::clone(&self.stop_asked));
         self.run(context, async move {
             let duty = duty.expect("only a supervisor on duty chooses");
-            let news = match choose::choose(&outside, &duty, &freedom, &at_work).await {
-                Ok(choice) => News::Chosen(choice),
-                Err(error) => News::StoreAway(error),
+            let news = match effects::turn_to_look(&outside, &stop).await {
+                None => News::Done,
+                Some(_turn) => match choose::choose(&outside, &duty, &freedom, &at_work).await {
+                    Ok(choice) => News::Chosen(choice),
+                    Err(error) => News::StoreAway(error),
+                },
             };
             Came { session, task: None, news }
         });
@@ -384,6 +412,14 @@ impl SwitchSupervisor {
             Choice::Save(ports) => {
                 self.saving = ports;
                 self.happened(SessionEvent::Begun(Errand::Save));
+            }
+            Choice::Check(survey) => {
+                self.survey = Some(survey);
+                self.woken = true;
+            }
+            Choice::Checked => {
+                (self.survey, self.contact) = (None, self.contact.checked());
+                self.woken = true;
             }
             Choice::Wait(until) => self.wait(until, context),
             Choice::Rest => self.rest(context),

@@ -245,7 +245,7 @@ impl World {
         process.freeze(false);
         // What it finds out, it finds out at once: it is the first thing that it does.
         let span = Span::new(from, self.beginning.moment().next());
-        self.history.borrow_mut().freezes.push(Freeze { switch: None, span });
+        self.history.borrow_mut().freezes.push(Freeze { switch: None, holder: None, span });
     }
 
     fn nothing_more_goes_wrong(&self) {

@@ -35,6 +35,8 @@ pub enum WorkItem {
     Job(JobId),
     /// A port that is dirty, to be brought back, or applied and not saved.
     Port(PortName),
+    /// The managed ports, to be compared with what they should be; one of them a visit, and nothing is written.
+    Check,
 }
 
 /// One stay in the switch's configuration: one to many ports, each with its own outcome.
@@ -58,6 +60,8 @@ pub enum Errand {
 pub enum Step {
     /// Is the kept session still alive?
     Probe,
+    /// Read the port, and change nothing.
+    Check,
     /// Read the port before anything is changed.
     ReadBefore,
     /// Put the lines on record, then send them.
@@ -158,6 +162,8 @@ pub enum SessionEvent {
 pub enum VisitOutcome {
     /// Read back, and as wanted.
     Verified,
+    /// A check read it, and it is this instead.
+    Drifted(PortConfig),
     /// It failed before anything was sent.
     FailedUntouched(DriverFailure),
     /// It failed, was undone, and the port is read back as it was.
@@ -209,7 +215,8 @@ impl SessionState {
                 Ok((Self::Connecting { errand, failures }, vec![Do::Open]))
             }
             (Self::Connecting { errand: Errand::Visit(visit), .. }, E::Opened) => {
-                Ok((Self::Applying { visit, step: Step::ReadBefore }, vec![Do::RunStep]))
+                let step = first_step(&visit);
+                Ok((Self::Applying { visit, step }, vec![Do::RunStep]))
             }
             (Self::Connecting { errand: Errand::Save, .. }, E::Opened) => Ok((Self::Saving, vec![Do::Save])),
             (Self::Ready, E::Begun(Errand::Visit(visit))) => {
@@ -222,9 +229,10 @@ impl SessionState {
             (state, E::Failed { failure, jitter }) => failed(state, failure, jitter, now, policy),
             (Self::Quarantined { .. }, E::Released) => Ok((Self::Idle, vec![Do::ChooseWork])),
             (Self::Connecting { errand, .. }, E::BrokenOff) => Ok(not_connected(errand)),
-            (Self::Applying { visit, step: Step::Probe | Step::ReadBefore | Step::Apply }, E::BrokenOff) => {
-                Ok(settled(VisitOutcome::BrokenOff, visit))
-            }
+            (
+                Self::Applying { visit, step: Step::Probe | Step::Check | Step::ReadBefore | Step::Apply },
+                E::BrokenOff,
+            ) => Ok(settled(VisitOutcome::BrokenOff, visit)),
             (
                 state @ (Self::Idle
                 | Self::Ready
@@ -295,7 +303,7 @@ impl SessionState {
     pub fn can_be_broken_off(&self) -> bool {
         match self {
             Self::Connecting { .. }
-            | Self::Applying { step: Step::Probe | Step::ReadBefore | Step::Apply, .. } => true,
+            | Self::Applying { step: Step::Probe | Step::Check | Step::ReadBefore | Step::Apply, .. } => true,
             Self::Applying { step: Step::ReadBack | Step::Restore { .. }, .. }
             | Self::Idle
             | Self::Ready
@@ -336,16 +344,27 @@ impl SessionState {
 
 type Next = Result<(SessionState, Vec<SessionEffect>), Denied>;
 
+/// With an open session.
+fn first_step(visit: &Visit) -> Step {
+    if visit.work.contains(&WorkItem::Check) { Step::Check } else { Step::ReadBefore }
+}
+
 /// Within a visit: read, apply, read back, and undo when that found something else.
 fn next_step(visit: Visit, step: Step, result: StepResult) -> Next {
     use StepResult as R;
     let goes_on = |visit, step| Ok((SessionState::Applying { visit, step }, vec![SessionEffect::RunStep]));
     match (step, result) {
-        (Step::Probe, R::Alive) => goes_on(visit, Step::ReadBefore),
+        (Step::Probe, R::Alive) => {
+            let step = first_step(&visit);
+            goes_on(visit, step)
+        }
+        (Step::Check, R::Differs(found)) => Ok(settled(VisitOutcome::Drifted(found), visit)),
         (Step::ReadBefore, R::Differs(_)) => goes_on(visit, Step::Apply),
         (Step::Apply, R::Sent) => goes_on(visit, Step::ReadBack),
         // Nothing to do also counts: a repeat of what was already applied.
-        (Step::ReadBefore | Step::ReadBack, R::AsWanted) => Ok(settled(VisitOutcome::Verified, visit)),
+        (Step::Check | Step::ReadBefore | Step::ReadBack, R::AsWanted) => {
+            Ok(settled(VisitOutcome::Verified, visit))
+        }
         (Step::Restore { cause }, R::Restored) => Ok(settled(VisitOutcome::FailedRestored(cause), visit)),
         (Step::Restore { cause }, R::NotRestored) => Ok(settled(VisitOutcome::FailedUnclear(cause), visit)),
         (Step::Apply | Step::Restore { .. }, R::Overtaken) => Ok(settled(VisitOutcome::BrokenOff, visit)),
@@ -385,7 +404,7 @@ fn failed(
             let errand = Errand::Visit(visit);
             Ok((SessionState::Connecting { errand, failures: 0 }, vec![Do::Close, Do::Open]))
         }
-        SessionState::Applying { visit, step: Step::ReadBefore } if usable => {
+        SessionState::Applying { visit, step: Step::Check | Step::ReadBefore } if usable => {
             Ok(settled(VisitOutcome::FailedUntouched(failure), visit))
         }
         SessionState::Applying { visit, step: Step::Apply | Step::ReadBack } if usable => {
@@ -397,7 +416,9 @@ fn failed(
         }
         SessionState::Applying { visit, step } => {
             let outcome = match step {
-                Step::ReadBefore | Step::Probe => VisitOutcome::FailedUntouched(failure.clone()),
+                Step::Check | Step::ReadBefore | Step::Probe => {
+                    VisitOutcome::FailedUntouched(failure.clone())
+                }
                 Step::Apply | Step::ReadBack => VisitOutcome::FailedUnclear(failure.clone()),
                 Step::Restore { cause } => VisitOutcome::FailedUnclear(cause),
             };
@@ -447,6 +468,7 @@ fn broken(
 fn step_name(step: &Step) -> &'static str {
     match step {
         Step::Probe => "probing",
+        Step::Check => "checking",
         Step::ReadBefore => "reading before",
         Step::Apply => "applying",
         Step::ReadBack => "reading back",
@@ -495,13 +517,20 @@ mod tests {
         SessionState::Applying { visit: visit(), step }
     }
 
+    fn check() -> Visit {
+        Visit { work: vec![WorkItem::Check] }
+    }
+
     fn states() -> Vec<SessionState> {
         vec![
             SessionState::Idle,
             SessionState::Connecting { errand: Errand::Visit(visit()), failures: 0 },
+            SessionState::Connecting { errand: Errand::Visit(check()), failures: 0 },
             SessionState::Connecting { errand: Errand::Save, failures: 0 },
             SessionState::Ready,
             applying(Step::Probe),
+            SessionState::Applying { visit: check(), step: Step::Probe },
+            SessionState::Applying { visit: check(), step: Step::Check },
             applying(Step::ReadBefore),
             applying(Step::Apply),
             applying(Step::ReadBack),
@@ -548,6 +577,7 @@ mod tests {
             SessionEvent::Released,
             SessionEvent::StepDone(StepResult::Overtaken),
             SessionEvent::BrokenOff,
+            SessionEvent::Begun(Errand::Visit(check())),
         ]
     }
 
@@ -558,6 +588,7 @@ mod tests {
             SessionState::Ready => 'R',
             SessionState::Applying { step, .. } => match step {
                 Step::Probe => 'p',
+                Step::Check => 'k',
                 Step::ReadBefore => 'r',
                 Step::Apply => 'a',
                 Step::ReadBack => 'b',
@@ -572,21 +603,24 @@ mod tests {
     #[test]
     fn every_state_meets_every_event_as_drawn() {
         // Columns: visit, save, opened, alive, as wanted, differs, sent, restored, not restored, saved,
-        // lost, rejected, login refused, tenure lapsed, idle, released, overtaken, broken off. A dot is denied.
+        // lost, rejected, login refused, tenure lapsed, idle, released, overtaken, broken off, check. A dot is denied.
         let drawn = [
-            "CC................", // idle
-            "..r.......BBQI...I", // connecting for a visit
-            "..S.......BBQI...I", // connecting for a save
-            "pS........BBQII...", // ready
-            "...r......CCCC...R", // probing
-            "....Ra....BRQI...R", // reading before
-            "......b...BuQI..RR", // applying
-            "....R.....BuQI....", // reading back
-            ".......RR.BRQI..R.", // restoring
-            ".........RBBQI....", // saving
-            "CC................", // backing off, and the time has come
-            "..................", // backing off
-            "...............I..", // quarantined
+            "CC................C", // idle
+            "..r.......BBQI...I.", // connecting for a visit
+            "..k.......BBQI...I.", // connecting for a check
+            "..S.......BBQI...I.", // connecting for a save
+            "pS........BBQII...p", // ready
+            "...r......CCCC...R.", // probing
+            "...k......CCCC...R.", // probing for a check
+            "....RR....BRQI...R.", // checking
+            "....Ra....BRQI...R.", // reading before
+            "......b...BuQI..RR.", // applying
+            "....R.....BuQI.....", // reading back
+            ".......RR.BRQI..R..", // restoring
+            ".........RBBQI.....", // saving
+            "CC................C", // backing off, and the time has come
+            "...................", // backing off
+            "...............I...", // quarantined
         ];
         for (state, row) in states().into_iter().zip(drawn) {
             let next = |event: SessionEvent| state.clone().apply(event, NOW, &POLICY);
@@ -648,7 +682,7 @@ mod tests {
     proptest! {
         #[test]
         fn there_is_never_a_second_session_and_each_visit_is_settled_once(
-            picks in proptest::collection::vec((0..18usize, 0..60_000u64), 0..120)
+            picks in proptest::collection::vec((0..19usize, 0..60_000u64), 0..120)
         ) {
             let (mut state, mut model, mut now) = (SessionState::Idle, Model::default(), NOW);
             for (pick, later) in picks {

@@ -6,6 +6,7 @@
 //! neither loses it nor counts it twice. It is memory: a process that is killed takes its charges along, and a kill is
 //! nobody's fault. Opening, saving and closing are the switch's, and charged to no single job or port.
 
+use super::check;
 use super::settle::{self, Fenced};
 use super::task::Duty;
 use crate::domain::failure::DriverFailure;
@@ -122,6 +123,7 @@ async fn put_on_record(outside: &Outside, duty: &Duty, charge: &Charge) -> Resul
     match &charge.item {
         WorkItem::Job(job) => Ok(settle::charge_panic(outside, duty, *job, charge.commit).await?.announced),
         WorkItem::Port(port) => charge_port(outside, duty, port, charge.commit).await.map(|()| None),
+        WorkItem::Check => check::charge_panic(outside, duty, charge.commit).await.map(|()| None),
     }
 }
 

@@ -3,12 +3,12 @@
 use super::aftermath::Aftermath;
 use super::settle::{self, Fenced};
 use super::step::{Hands, StepFailed, limited};
-use super::task::Duty;
+use super::task::{Duty, Task};
 use super::{Came, News, SwitchSupervisor, TakenUp};
 use crate::domain::failure::DriverFailure;
 use crate::domain::ids::SwitchId;
 use crate::domain::record::{Key, Record, SwitchStatus, Tag};
-use crate::domain::session::{SessionEvent, SessionState, StepResult, Visit, VisitOutcome};
+use crate::domain::session::{SessionEvent, SessionState, StepResult, Visit, VisitOutcome, WorkItem};
 use crate::fail_points::{FailPoint, reach};
 use crate::membership::Claim;
 use crate::outside::{Outside, Wakes};
@@ -19,6 +19,7 @@ use crate::ports::store::{StoreUnavailable, Stored};
 use crate::safeguards::{Safeguard, stands};
 use actix::Context;
 use std::sync::Arc;
+use tokio::sync::{Notify, SemaphorePermit};
 
 /// Claims the switch, reads it as the inventory has it, and puts on record what panics of earlier supervisors have left.
 pub async fn take_up(
@@ -50,6 +51,15 @@ pub async fn take_up(
         Claim::Others => TakenUp::HeldByAnother,
         Claim::NotForUs => TakenUp::NotForUs,
     })
+}
+
+/// A place among those that ask the store, or `None` when the stop is asked for first.
+pub async fn turn_to_look<'a>(outside: &'a Outside, stop: &Notify) -> Option<SemaphorePermit<'a>> {
+    tokio::select! {
+        biased;
+        () = stop.notified() => None,
+        turn = outside.looking.acquire() => Some(turn.expect("the semaphore is never closed")),
+    }
 }
 
 async fn open_in_turn(
@@ -147,6 +157,9 @@ impl SwitchSupervisor {
     pub(super) fn settle(&mut self, outcome: VisitOutcome, visit: &Visit, context: &mut Context<Self>) {
         let task = self.task.take().expect("a visit has its task");
         debug_assert_eq!(visit.work, std::slice::from_ref(&task.item), "one port a visit");
+        if task.item == WorkItem::Check {
+            return self.note_finding(&task, &outcome, context);
+        }
         if outcome == VisitOutcome::Verified || matches!(outcome, VisitOutcome::FailedRestored(_)) {
             self.proven.insert(task.port.at.port.clone());
         }
@@ -169,6 +182,16 @@ impl SwitchSupervisor {
             };
             Came { session, task: None, news }
         });
+    }
+
+    /// Nothing of a check is on record before its end.
+    fn note_finding(&mut self, task: &Task, outcome: &VisitOutcome, context: &mut Context<Self>) {
+        // It belongs to no job, and must not be taken for the next one's.
+        drop(self.session.as_mut().map(|session| session.take_transcript()));
+        if let Some(survey) = &mut self.survey {
+            survey.note(task, outcome);
+        }
+        self.pump(context);
     }
 
     pub(super) fn save(&mut self, context: &mut Context<Self>) {

@@ -2,7 +2,9 @@
 //! and event are never apart.
 
 use super::aftermath::SetAside;
+use super::managed;
 use super::task::{Duty, Task};
+use crate::domain::drift::ManagedPort;
 use crate::domain::event::{Event, News};
 use crate::domain::failure::{DriverFailure, FailureReason};
 use crate::domain::ids::{CommitId, EventId, JobId, PortName, PortRef};
@@ -37,6 +39,7 @@ struct Read {
     subscription: Option<(SubscriptionRecord, Stored)>,
     port: PortRecord,
     port_stored: Option<Stored>,
+    managed: Option<(ManagedPort, Stored)>,
     transcript: Option<String>,
     set_aside: Option<SetAside>,
 }
@@ -120,6 +123,7 @@ fn job_event(outside: &Outside, task: &Task, outcome: &VisitOutcome) -> Option<J
     Some(match outcome {
         VisitOutcome::Verified => JobEvent::Verified,
         VisitOutcome::BrokenOff => JobEvent::Interrupted,
+        VisitOutcome::Drifted(_) => unreachable!("a check has no job"),
         VisitOutcome::FailedUntouched(failure)
         | VisitOutcome::FailedRestored(failure)
         | VisitOutcome::FailedUnclear(failure) => JobEvent::AttemptFailed {
@@ -169,7 +173,7 @@ impl Change<'_> {
 
     async fn read(&self) -> Read {
         let switch = self.duty.switch.id.clone();
-        let mut keys = vec![Key::Port(self.port.clone())];
+        let mut keys = vec![Key::Port(self.port.clone()), Key::Managed(self.port.clone())];
         if let Some(job) = self.job_id {
             keys.extend([Key::Job(switch.clone(), job), Key::Transcript(switch.clone(), job)]);
         }
@@ -179,6 +183,10 @@ impl Change<'_> {
             Some(Stored { record: Record::Port(port), .. }) => port.clone(),
             _ => PortRecord::new(self.port.clone()),
         };
+        let managed = read.next().flatten().and_then(|stored| match stored.record.clone() {
+            Record::Managed(managed) => Some((managed, stored)),
+            _ => None,
+        });
         let job = read.next().flatten().and_then(|stored| match stored.record.clone() {
             Record::Job(job) => Some((job, stored)),
             _ => None,
@@ -193,7 +201,7 @@ impl Change<'_> {
         };
         let verified = matches!(self.outcome, Some(VisitOutcome::Verified));
         let set_aside = if verified { SetAside::with(self.outside, &port).await } else { None };
-        Read { job, subscription, port, port_stored, transcript, set_aside }
+        Read { job, subscription, port, port_stored, managed, transcript, set_aside }
     }
 
     async fn read_subscription(&self, job: &JobRecord) -> Option<(SubscriptionRecord, Stored)> {
@@ -227,10 +235,16 @@ impl Change<'_> {
             if effect == JobEffect::Settle {
                 final_failure = matches!(job.state, JobState::Failed { .. });
                 self.announce(&mut commit, &job, read.subscription.as_ref(), &mut port);
+                commit.writes.extend(managed::after_outcome(&job, task));
                 settled.announced = Some(job.key.partner);
             }
             self.keep_transcript(&mut commit, job.id, read.transcript.as_deref());
             commit.writes.push(put(key, Record::Job(job)));
+        }
+        if let (None, Some(task), Some((managed, stored))) = (self.job_id, task, &read.managed)
+            && matches!(self.outcome, Some(VisitOutcome::Verified | VisitOutcome::FailedRestored(_)))
+        {
+            managed::note_repair(self.outside, &mut commit, managed, stored, task);
         }
         self.change_port(&mut commit, port, read, task, final_failure);
         (commit, settled)
@@ -321,7 +335,7 @@ impl Change<'_> {
                 state.before().cloned().map(|want| PortEvent::Verified { want })
             }
             // No line was sent. Whoever changed the record said what it is.
-            (Some(VisitOutcome::BrokenOff), _) => None,
+            (Some(VisitOutcome::BrokenOff | VisitOutcome::Drifted(_)), _) => None,
             // A half of ours may stand there, from this visit or an earlier one, and no job comes back for it.
             (Some(VisitOutcome::FailedUnclear(_) | VisitOutcome::FailedUntouched(_)) | None, _) => {
                 let is_left = final_failure || self.job_id.is_none();

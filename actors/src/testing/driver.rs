@@ -40,6 +40,7 @@ struct World {
     startup: HashMap<PortRef, PortConfig>,
     faults: HashMap<SwitchId, VecDeque<ScriptedFault>>,
     calls: Vec<String>,
+    reads: Vec<PortRef>,
     open_now: HashMap<SwitchId, u32>,
     most_open: u32,
     pending: HashMap<SwitchId, (PortRef, PortConfig)>,
@@ -118,6 +119,21 @@ impl ScriptedDriver {
     #[must_use]
     pub fn most_open(&self) -> u32 {
         self.world().most_open
+    }
+
+    /// Every port that was read, in order.
+    #[must_use]
+    pub fn reads(&self) -> Vec<PortRef> {
+        self.world().reads.clone()
+    }
+
+    /// Somebody changes a port at the console, and saves.
+    pub fn change_by_hand(&self, at: &PortRef, change: impl FnOnce(&mut PortConfig)) {
+        let world = &mut *self.world();
+        let mut config = port_of(&world.running, at);
+        change(&mut config);
+        world.running.insert(at.clone(), config.clone());
+        world.startup.insert(at.clone(), config);
     }
 
     /// The switch loses what was not saved.
@@ -237,6 +253,7 @@ impl SwitchSession for ScriptedSession {
             return Err(failure(class));
         }
         let at = PortRef { switch: self.switch.clone(), port: port.clone() };
+        self.driver.world().reads.push(at.clone());
         let poisoned = self.driver.world().poisoned.contains(&at);
         assert!(!poisoned, "as ordered: {at} is poisoned");
         Ok(self.driver.running(&at))

@@ -2,6 +2,7 @@
 
 mod clocks;
 mod crashes;
+mod drift;
 mod one;
 mod panics;
 mod retention;
