@@ -239,14 +239,19 @@ impl SimulatedSwitch {
         self.look(|state| state.seen_sessions.iter().copied().collect())
     }
 
+    /// The open sessions that stand in configuration mode, and where they came from.
+    pub fn configuring(&self) -> Vec<(u64, SocketAddr)> {
+        self.look(|state| {
+            let open =
+                state.seen_sessions.iter().rev().filter(|seen| state.configuring.contains(&seen.number));
+            // There are few, and they are among the latest.
+            open.take(state.configuring.len()).map(|seen| (seen.number, seen.peer)).collect()
+        })
+    }
+
     /// What it showed of single ports, the latest 10,000.
     pub fn readings(&self) -> Vec<PortReading> {
         self.look(|state| state.device.readings.iter().cloned().collect())
-    }
-
-    /// The open sessions that stand in configuration mode.
-    pub fn configuring(&self) -> Vec<u64> {
-        self.look(|state| state.configuring.iter().copied().collect())
     }
 
     /// Every session is cut and what was not saved is lost; the switch is back at once.

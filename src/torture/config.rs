@@ -6,7 +6,7 @@ use super::partners::Partner;
 use super::switches::{CAPTIVE_PORTAL_VLAN, PASSWORD_FILE, Switches, USERNAME};
 use crate::simulator::{Personality, SimulatedSwitch};
 use std::fmt::Write as _;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
@@ -31,14 +31,6 @@ repair_ms = 1000
 lease_ms = 2000
 beat_ms = 200
 margin_ms = 200
-[ssh]
-connect_ms = 2000
-key_exchange_ms = 5000
-authentication_ms = 5000
-command_ms = 3000
-save_ms = 5000
-probe_ms = 1000
-close_ms = 1000
 [delivery]
 attempts = 5
 first_wait_ms = 200
@@ -57,6 +49,16 @@ patience_ms = 10000
 filter = \"info\"
 ";
 
+const SSH_WAITS: &str = "\
+connect_ms = 2000
+key_exchange_ms = 5000
+authentication_ms = 5000
+command_ms = 3000
+save_ms = 5000
+probe_ms = 1000
+close_ms = 1000
+";
+
 /// Where the instances find their store.
 #[derive(Debug, Clone)]
 pub enum StoreAt {
@@ -66,9 +68,12 @@ pub enum StoreAt {
     Redis { urls: Vec<String>, engine: Engine },
 }
 
-/// The configuration of an instance that listens there.
-pub fn configuration(listen: SocketAddr, store: &StoreAt) -> String {
-    format!("[http]\nlisten = \"{listen}\"\n{}{WAITS}", store_section(store))
+/// The configuration of an instance that listens there, and dials switches from this address.
+pub fn configuration(listen: SocketAddr, source: Ipv4Addr, store: &StoreAt) -> String {
+    format!(
+        "[http]\nlisten = \"{listen}\"\n{}{WAITS}[ssh]\nsource_address = \"{source}\"\n{SSH_WAITS}",
+        store_section(store)
+    )
 }
 
 fn store_section(store: &StoreAt) -> String {
@@ -145,7 +150,7 @@ mod tests {
         let listen = "127.0.0.1:1".parse().expect("an address");
         let urls = vec!["redis://127.0.0.1:2".to_owned()];
         for store in [StoreAt::File("/s.redb".into()), StoreAt::Redis { urls, engine: Engine::Cluster }] {
-            let text = configuration(listen, &store);
+            let text = configuration(listen, Ipv4Addr::LOCALHOST, &store);
             let config = Config::parse(&text, Path::new("c.toml")).expect("a configuration");
             assert_eq!(config.cluster.lease_ms, LEASE.as_millis() as u64);
         }

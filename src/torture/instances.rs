@@ -9,7 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use std::cell::{Cell, RefCell};
 use std::fs::OpenOptions;
 use std::io::Write as _;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -58,7 +58,8 @@ impl Instance {
     pub fn prepare(number: usize, folder: &Path, store: &StoreAt) -> anyhow::Result<Self> {
         let port = Port::reserve()?;
         let config = folder.join(format!("instance-{number}.toml"));
-        std::fs::write(&config, config::configuration(port.address(), store)).context("a configuration")?;
+        let text = config::configuration(port.address(), source(number), store);
+        std::fs::write(&config, text).context("a configuration")?;
         Ok(Self {
             number,
             port,
@@ -74,6 +75,16 @@ impl Instance {
     /// Where it listens, whichever process it is.
     pub fn address(&self) -> SocketAddr {
         self.port.address()
+    }
+
+    /// Whether a switch was dialled by one of its processes.
+    pub fn has_dialled(&self, peer: SocketAddr) -> bool {
+        peer.ip() == source(self.number)
+    }
+
+    /// What people call it.
+    pub fn name(&self) -> String {
+        format!("instance {}", self.number)
     }
 
     /// What its processes read.
@@ -183,6 +194,11 @@ impl Drop for Instance {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// The address from which it dials switches: it tells a switch's sessions apart.
+fn source(number: usize) -> Ipv4Addr {
+    Ipv4Addr::new(127, 201, 0, 1 + u8::try_from(number).expect("at most 16 instances"))
 }
 
 /// What a service manager does: starts again what has ended, and with the embedded store, which is over after a failed write,

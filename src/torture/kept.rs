@@ -2,6 +2,7 @@
 //! switches, receivers, logs and the list of dead letters say.
 
 use super::book::Order;
+use super::instances::Instance;
 use super::partners::Partner;
 use super::switches::Switches;
 use super::world::World;
@@ -71,10 +72,20 @@ impl Kept {
         });
     }
 
-    /// The harness itself stopped an instance, and from then on its late sessions may have met others.
-    pub fn freeze(&mut self, from: Instant, until: Instant) {
-        let span = Span::new(self.beginning.moment(from), self.beginning.moment(until));
-        self.history.freezes.push(Freeze { switch: None, span });
+    /// The harness itself stopped this holder, and from then on its late sessions may have met others.
+    pub fn freeze(&mut self, holder: String, from: Instant, until: Instant) {
+        let span = self.span(from, until);
+        self.history.freezes.push(Freeze { switch: None, holder: Some(holder), span });
+    }
+
+    /// The store certainly answered nobody.
+    pub fn outage(&mut self, from: Instant, until: Instant) {
+        let span = self.span(from, until);
+        self.history.outages.push(span);
+    }
+
+    fn span(&self, from: Instant, until: Instant) -> Span {
+        Span::new(self.beginning.moment(from), self.beginning.moment(until))
     }
 
     /// What an instance wrote.
@@ -85,7 +96,9 @@ impl Kept {
     /// All of it, now that nothing goes on.
     pub fn finish(mut self, world: &World, dead_letters: &[String], ending: Ending) -> History {
         for switch in world.switches.all() {
-            witness::note_switch(&mut self.history, &self.beginning, switch);
+            let whose = |peer| world.instances.iter().find(|instance| instance.has_dialled(peer));
+            let name = |peer| whose(peer).map(Instance::name);
+            witness::note_switch_of(&mut self.history, &self.beginning, switch, name);
         }
         for partner in &world.partners {
             let to = Recipient::Partner(partner.id);

@@ -48,7 +48,7 @@ async fn look(world: &World) -> anyhow::Result<Seen> {
         let words: Vec<_> = line.split_whitespace().collect();
         let [name, _platform, _address, work, ..] = words[..] else { bail!("not a switch: {line}") };
         seen.work.push((name.to_owned(), work.parse().with_context(|| line.clone())?));
-        if line.contains("QUARANTINED") || line.contains("SET ASIDE") {
+        if ["QUARANTINED", "SET ASIDE"].iter().any(|word| line.contains(word)) {
             seen.set_apart.push(name.to_owned());
         }
     }

@@ -7,7 +7,7 @@ use super::options::Engine;
 use crate::redis_lab::{LabError, Proxy, RedisCluster, RedisServer, Settings};
 use std::sync::{Mutex, PoisonError};
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The command that carries commits.
 const COMMIT: &str = "EVALSHA";
@@ -23,6 +23,15 @@ pub struct Redis {
 enum Servers {
     One { server: RedisServer, wire: Proxy },
     Cluster(RedisCluster),
+}
+
+/// What struck.
+#[derive(Debug, Clone, Copy)]
+pub struct Struck {
+    /// Under which name it is counted.
+    pub what: &'static str,
+    /// From when to when nobody can have got an answer.
+    pub away: Option<(Instant, Instant)>,
 }
 
 impl Redis {
@@ -52,11 +61,11 @@ impl Redis {
         }
     }
 
-    /// Strikes, and returns when that is over: under which name it is counted. Blocks.
+    /// Strikes, and returns when that is over. Blocks.
     ///
     /// # Errors
     /// When the lab can't, or the server isn't back in time.
-    pub fn strike(&self, node: usize, blow: RedisBlow) -> Result<Option<&'static str>, LabError> {
+    pub fn strike(&self, node: usize, blow: RedisBlow) -> Result<Option<Struck>, LabError> {
         let _alone = self.one_at_a_time.lock().unwrap_or_else(PoisonError::into_inner);
         match &self.servers {
             Servers::One { server, wire } => strike_wire(server, wire, blow),
@@ -85,13 +94,9 @@ impl Redis {
     }
 }
 
-fn strike_wire(
-    server: &RedisServer,
-    wire: &Proxy,
-    blow: RedisBlow,
-) -> Result<Option<&'static str>, LabError> {
-    let name = match blow {
-        RedisBlow::Kill { down } => return kill(server, down).map(Some),
+fn strike_wire(server: &RedisServer, wire: &Proxy, blow: RedisBlow) -> Result<Option<Struck>, LabError> {
+    let struck = match blow {
+        RedisBlow::Kill { down } => kill(server, down)?,
         RedisBlow::LoseAnswer => {
             // Counted by the wire, when it is lost.
             wire.lose_answer_to(COMMIT);
@@ -99,31 +104,31 @@ fn strike_wire(
         }
         RedisBlow::CutOff { lasting } => {
             wire.cut();
-            sleep(lasting);
-            "cut off"
+            Struck { what: "cut off", away: Some(wait(lasting)) }
         }
         RedisBlow::Hang { lasting } => {
             wire.stall();
             sleep(lasting);
-            "hung"
+            Struck { what: "hung", away: None }
         }
         RedisBlow::Slow { delay, lasting } => {
             wire.slow(delay);
             sleep(lasting);
-            "slow"
+            Struck { what: "slow", away: None }
         }
     };
-    wire.heal().map(|()| Some(name))
+    wire.heal().map(|()| Some(struck))
 }
 
-/// There is no wire to a cluster's nodes, which name themselves to the clients: a node that stands still stands for it.
+/// There is no wire to a cluster's nodes, which name themselves to the clients: a node that stands still stands for it. And
+/// the others answer while one is away.
 fn strike_node(
     cluster: &RedisCluster,
     node: &RedisServer,
     blow: RedisBlow,
-) -> Result<Option<&'static str>, LabError> {
-    let name = match blow {
-        RedisBlow::Kill { down } => kill(node, down)?,
+) -> Result<Option<Struck>, LabError> {
+    let what = match blow {
+        RedisBlow::Kill { down } => kill(node, down)?.what,
         RedisBlow::CutOff { lasting } | RedisBlow::Hang { lasting } => {
             stand_still(node, lasting)?;
             "hung"
@@ -138,13 +143,20 @@ fn strike_node(
         }
         RedisBlow::LoseAnswer => return Ok(None),
     };
-    cluster.wait_until_up().map(|()| Some(name))
+    cluster.wait_until_up().map(|()| Some(Struck { what, away: None }))
 }
 
-fn kill(server: &RedisServer, down: Duration) -> Result<&'static str, LabError> {
+fn kill(server: &RedisServer, down: Duration) -> Result<Struck, LabError> {
     server.kill();
-    sleep(down);
-    server.restart().map(|()| "killed and restarted")
+    let away = wait(down);
+    server.restart().map(|()| Struck { what: "killed and restarted", away: Some(away) })
+}
+
+/// Lets so much time pass; from when to when.
+fn wait(lasting: Duration) -> (Instant, Instant) {
+    let from = Instant::now();
+    sleep(lasting);
+    (from, Instant::now())
 }
 
 fn stand_still(node: &RedisServer, lasting: Duration) -> Result<(), LabError> {

@@ -3,7 +3,7 @@
 use super::blow::{Blow, InstanceBlow, ReceiverBlow, RedisBlow, SwitchBlow, Victim};
 use super::config::LEASE;
 use super::instances::Instance;
-use super::redis::Redis;
+use super::redis::{Redis, Struck};
 use super::world::{Phase, Store, World};
 use crate::simulator::receiver::Requests;
 use rustix::process::Signal;
@@ -85,7 +85,7 @@ async fn strike_instance(world: &World, which: usize, how: InstanceBlow) {
     let Some(Aimed(instance)) = &aim(world, which).await else { return };
     match how {
         InstanceBlow::KillInDialog => {
-            until(MOMENT, || world.switches.dialogs().len() > world.instances.len()).await;
+            until(MOMENT, || !world.switches.dialogs(instance).is_empty()).await;
             kill(world, instance).await;
         }
         InstanceBlow::Kill => kill(world, instance).await,
@@ -113,7 +113,7 @@ async fn panic_at(world: &World, which: usize, at: FailPoint) {
 
 /// A kill struck inside a dialog when a switch saw a session end in configuration mode by it.
 async fn kill(world: &World, instance: &Instance) {
-    let dialogs = world.switches.dialogs();
+    let dialogs = world.switches.dialogs(instance);
     if !instance.kill() {
         return;
     }
@@ -142,7 +142,7 @@ async fn freeze(world: &World, instance: &Instance, lasting: Duration) {
     if is_past {
         // Others have its switches by now, and its own sessions are open until it looks at its clock.
         until(THAW, || !world.switches.is_anyone_doubled()).await;
-        world.kept.borrow_mut().freeze(from, Instant::now());
+        world.kept.borrow_mut().freeze(instance.name(), from, Instant::now());
     }
 }
 
@@ -167,7 +167,12 @@ async fn strike_redis(world: &World, node: usize, how: RedisBlow) {
     let redis = Arc::clone(redis);
     let struck = tokio::task::spawn_blocking(move || redis.strike(node, how)).await;
     match struck {
-        Ok(Ok(Some(what))) => world.tally.borrow_mut().count(Victim::Redis, what),
+        Ok(Ok(Some(Struck { what, away }))) => {
+            world.tally.borrow_mut().count(Victim::Redis, what);
+            if let Some((from, until)) = away {
+                world.kept.borrow_mut().outage(from, until);
+            }
+        }
         Ok(Ok(None)) => {}
         Ok(Err(error)) => world.remark(format!("Redis could not be struck: {error}")),
         Err(error) => world.remark(format!("Redis could not be struck: {error}")),

@@ -3,13 +3,14 @@
 //! At most one order waits at a switch, so that it is seen when it strikes.
 
 use super::blow::SwitchBlow;
+use super::instances::Instance;
 use super::options::Options;
 use crate::simulator::{Addressing, Fault, Personality, SimulatedFleet, SimulatedSwitch, SwitchPlan};
 use actix_rt::Arbiter;
 use anyhow::Context as _;
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
@@ -77,12 +78,14 @@ impl Switches {
         format!("{:010x}", switch * usize::from(self.ports) + usize::from(port))
     }
 
-    /// Sessions in which a port is being configured, on switches where nothing else is about to strike.
-    pub fn dialogs(&self) -> Vec<(usize, u64)> {
+    /// The instance's sessions in which a port is being configured, on switches where nothing else is about to strike.
+    pub fn dialogs(&self, of: &Instance) -> Vec<(usize, u64)> {
         let switches = self.all().iter().enumerate().filter(|(_, switch)| switch.pending_faults() == 0);
-        switches
-            .flat_map(|(n, switch)| switch.configuring().into_iter().map(move |session| (n, session)))
-            .collect()
+        let dialogs = switches.flat_map(|(n, switch)| {
+            let is_its = |(_, peer): &(u64, SocketAddr)| of.has_dialled(*peer);
+            switch.configuring().into_iter().filter(is_its).map(move |(session, _)| (n, session))
+        });
+        dialogs.collect()
     }
 
     /// Whether the session ended in the middle of it.
@@ -167,16 +170,12 @@ fn personality(switch: usize) -> Personality {
 
 fn plan(number: usize, ports: u16, password: &str) -> SwitchPlan {
     SwitchPlan {
-        name: format!("sw-{number:04}"),
-        personality: personality(number),
         ports,
         username: USERNAME.to_owned(),
         password: password.to_owned(),
-        authorized_key: None,
-        enable_password: None,
         command_latency: COMMAND_LATENCY,
         save_latency: SAVE_LATENCY,
         vty_lines: VTY_LINES,
-        ..SwitchPlan::default()
+        ..SwitchPlan::new(format!("sw-{number:04}"), personality(number))
     }
 }

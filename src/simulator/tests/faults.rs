@@ -235,7 +235,7 @@ async fn a_change_by_hand_shows_at_once_and_a_reboot_loses_it() {
 async fn a_session_that_is_torn_away_while_it_configures_is_known_by_that() {
     let (_fleet, switch) = one_ios().await;
     let mut left = on_port_one(switch.address()).await;
-    assert_eq!(switch.configuring(), [1]);
+    assert_eq!(switch.configuring().iter().map(|(session, _)| *session).collect::<Vec<_>>(), [1]);
     left.run("end", PRIVILEGED).await;
     assert!(switch.configuring().is_empty());
     drop(left);
