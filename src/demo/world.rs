@@ -209,6 +209,7 @@ async fn start_fleet(options: &Options, ports: usize, password: &str) -> anyhow:
         enable_password: None,
         command_latency: COMMAND_LATENCY,
         save_latency: SAVE_LATENCY,
+        refuses_comments: false,
         vty_lines: 5,
     });
     let addressing = Addressing::LoopbackAddresses { first: Ipv4Addr::new(127, 1, 0, 1), port: 0 };

@@ -4,10 +4,13 @@
 //! never accepts a host key that nobody vouched for, never lets a secret into an error or a transcript, and never takes
 //! silence, or words that it doesn't know, for success.
 
+mod answer;
 mod connection;
+mod ending;
 mod exec;
 mod judge;
 mod platform;
+pub mod scanner;
 mod secret;
 mod session;
 mod shell;
@@ -18,13 +21,13 @@ mod terminal;
 mod tests;
 mod transcript;
 
-pub use platform::{Platform, PlatformError, Platforms, Transport};
+pub use platform::{Comment, Platform, PlatformError, Platforms, Question, Shell, Transport};
 
 use async_trait::async_trait;
 use connection::{Connection, connect};
 use serde::Deserialize;
 use session::{Session, Wire};
-use shell::Dialog;
+use shell::{Dialog, Limits};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,6 +50,8 @@ pub struct Settings {
     pub authentication_ms: u64,
     /// For one command, from its line to the next prompt.
     pub command_ms: u64,
+    /// Of silence behind a prompt that nothing vouches for, before the switch is asked for it once more.
+    pub settle_ms: u64,
     /// For saving the configuration.
     pub save_ms: u64,
     /// For the answer of a kept session.
@@ -71,6 +76,16 @@ pub struct Settings {
     pub platforms: Option<PathBuf>,
 }
 
+impl Settings {
+    fn limits(&self) -> Limits {
+        Limits {
+            command: Duration::from_millis(self.command_ms),
+            settle: Duration::from_millis(self.settle_ms),
+            output_bytes: self.output_limit_bytes,
+        }
+    }
+}
+
 /// TOML has no null: an empty text stands for "none".
 fn path_or_none<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<PathBuf>, D::Error> {
     let path = PathBuf::deserialize(deserializer)?;
@@ -84,6 +99,7 @@ impl Default for Settings {
             key_exchange_ms: 15_000,
             authentication_ms: 15_000,
             command_ms: 15_000,
+            settle_ms: 300,
             save_ms: 60_000,
             probe_ms: 2_000,
             close_ms: 2_000,
@@ -124,22 +140,25 @@ impl Driver {
         let wire = match &platform.shell {
             None => Wire::Exec,
             Some(shell) => {
-                let limit = Duration::from_millis(self.settings.command_ms);
                 let lost =
                     |error: russh::Error| DriverFailure::new(FailureClass::SessionLost, error.to_string());
                 let channel = connection.handle.channel_open_session().await.map_err(lost)?;
                 channel.request_pty(false, "vt100", 511, 1_000, 0, 0, &[]).await.map_err(lost)?;
                 channel.request_shell(false).await.map_err(lost)?;
-                let output_limit = self.settings.output_limit_bytes;
-                let mut dialog = Dialog::begin(channel, shell, limit, output_limit, &mut transcript).await?;
+                let mut dialog =
+                    Dialog::begin(channel, platform, shell, self.settings.limits(), &mut transcript).await?;
                 check_host_name(switch, shell, dialog.prompt())?;
                 if !shell.privileged_prompt.is_match(dialog.prompt()) {
                     let password =
                         switch.credentials.enable_password.as_ref().map(secret::resolve).transpose()?;
-                    dialog.enable(shell, password.as_ref(), limit, &mut transcript).await?;
+                    dialog.enable(shell, password.as_ref(), &mut transcript).await?;
                 }
                 for line in &shell.opening {
-                    dialog.command(shell, line, limit, &mut transcript).await?;
+                    let answer = dialog.command(shell, line, &mut transcript).await?;
+                    if let Some((refusal, _)) = platform.output.refusal(&answer.text) {
+                        // What it was for is met as it comes: a pager is answered, a wrapped line put together.
+                        transcript.remark(&format!("{line:?} was refused with {refusal:?}"));
+                    }
                 }
                 Wire::Shell(dialog)
             }
