@@ -10,6 +10,8 @@ mod ending;
 mod exec;
 mod judge;
 mod platform;
+#[cfg(test)]
+mod replay;
 pub mod scanner;
 mod secret;
 mod session;
