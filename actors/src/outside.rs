@@ -1,15 +1,16 @@
 //! What every actor of the graph is given: the outside, behind its traits, and the limits.
 
 use crate::domain::ids::{CommitId, InstanceId, PartnerId, SwitchId};
-use crate::domain::record::Tag;
+use crate::domain::record::{Key, Tag};
 use crate::membership::{Holdings, Members};
 use crate::ports::driver::SwitchDriver;
 use crate::ports::guard::SessionGuard;
 use crate::ports::hints::Hints;
 use crate::ports::store::{Commit, CommitError, Durability, Expectation, Order, Store, Stored, Write};
 use crate::ports::{Clock, Entropy};
+use crate::safeguards::{Safeguard, stands};
 use crate::settings::GraphSettings;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -44,7 +45,10 @@ pub struct Outside {
     pub holdings: Holdings,
     /// Bounds the sessions that are being opened at once, over all switches.
     pub opening: Semaphore,
-    guards: Mutex<HashMap<SwitchId, SessionGuard>>,
+    /// Bounds the supervisors that ask the store for their switch's lease, or for what is next: a start with work for thousands
+    /// of switches leaves it room for checkouts.
+    pub looking: Semaphore,
+    guards: Mutex<BTreeMap<SwitchId, SessionGuard>>,
 }
 
 impl Outside {
@@ -61,6 +65,7 @@ impl Outside {
         let me = InstanceId(entropy.uuid());
         let members = Members::new(me, store.is_shared(), Arc::clone(&clock));
         let opening = Semaphore::new(settings.supervision.max_opening);
+        let looking = Semaphore::new(settings.supervision.max_looking);
         Self {
             store,
             hints,
@@ -71,6 +76,7 @@ impl Outside {
             members,
             holdings: Holdings::default(),
             opening,
+            looking,
             guards: Mutex::default(),
         }
     }
@@ -79,6 +85,12 @@ impl Outside {
     #[must_use]
     pub fn guard(&self, switch: &SwitchId) -> SessionGuard {
         self.guards.lock().unwrap_or_else(PoisonError::into_inner).entry(switch.clone()).or_default().clone()
+    }
+
+    /// Shuts the sockets of switches that nobody supervises: the fleet that did is gone, and its supervisors with it.
+    pub fn shut_left_behind(&self, is_ours: impl Fn(&SwitchId) -> bool) {
+        let guards = self.guards.lock().unwrap_or_else(PoisonError::into_inner);
+        guards.iter().filter(|(id, _)| is_ours(id)).for_each(|(_, guard)| guard.shut());
     }
 
     /// Shuts every socket whose tenure is over.
@@ -102,12 +114,31 @@ impl Outside {
         }
     }
 
+    /// Reads records for work that is already on record, however long the store is away.
+    pub async fn read_surely(&self, keys: &[Key]) -> Vec<Option<Stored>> {
+        let mut wait = Duration::from_millis(50);
+        loop {
+            match self.store.read(keys).await {
+                Ok(read) => return read,
+                Err(error) => {
+                    tracing::debug!(%error, wait_ms = wait.as_millis(), "a read is asked for again");
+                    tokio::time::sleep(wait).await;
+                    wait = (wait * 2).min(Duration::from_secs(5));
+                }
+            }
+        }
+    }
+
     /// Commits a row for work that is already on record, however long the store is away: an unknown answer is asked
     /// for again, under the same ids, until it is known. Nothing is given up, and nothing is done twice.
     ///
     /// # Errors
     /// The denial, when a rule says no.
     pub async fn commit_surely(&self, row: Vec<Commit>) -> Result<(), CommitError> {
+        let mut row = row;
+        if !stands(Safeguard::Fencing) {
+            row.iter_mut().for_each(|commit| commit.lease = None);
+        }
         let mut wait = Duration::from_millis(50);
         loop {
             match self.store.commit(row.clone()).await {
@@ -124,12 +155,12 @@ impl Outside {
 
 /// What a read record expects of the commit that changes it.
 #[must_use]
-pub fn unchanged(key: crate::domain::record::Key, read: Option<&Stored>) -> Expectation {
+pub fn unchanged(key: Key, read: Option<&Stored>) -> Expectation {
     Expectation { key, version: read.map(|stored| stored.version) }
 }
 
 /// Puts a record.
 #[must_use]
-pub fn put(key: crate::domain::record::Key, record: crate::domain::record::Record) -> Write {
+pub fn put(key: Key, record: crate::domain::record::Record) -> Write {
     Write::Put(key, record)
 }

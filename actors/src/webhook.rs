@@ -1,14 +1,15 @@
 //! The webhook actor: when, and how often, an event is tried.
 //!
 //! It reads partner streams only, and holds nothing but what is on its way right now: a panic or a kill leaves each
-//! event due or being sent, in the store, for its successor. One slow or dead endpoint fills its own lane and no other.
+//! event due or being sent, in the store, for its successor. One slow or dead endpoint fills its own lane and no other. An
+//! attempt that panics is caught and charged to its event: it ends neither this actor nor another event's attempt.
 //!
 //! A partner's lane is open only where this instance is the preferred one for it; elsewhere it is closed as soon as what is on
 //! its way has come to its end, and the lease goes back.
 
 mod deliver;
 
-use crate::domain::ids::{EventId, LeaseEpoch, PartnerId};
+use crate::domain::ids::{CommitId, EventId, LeaseEpoch, PartnerId};
 use crate::domain::record::{Index, Tag};
 use crate::fleet::LookAgain;
 use crate::membership::{Claim, Holding};
@@ -16,12 +17,15 @@ use crate::outside::Outside;
 use crate::ports::hints::Hint;
 use crate::ports::store::{Member, StoreUnavailable};
 use crate::ports::webhook::WebhookSender;
+use crate::safeguards::{Safeguard, stands};
 use actix::{
     Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseFuture,
     SpawnHandle, WrapFuture,
 };
 use deliver::Ended;
-use std::collections::{HashMap, HashSet};
+use futures_util::FutureExt as _;
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,7 +45,7 @@ pub struct StopDelivery;
 #[derive(Default)]
 struct Lane {
     holding: Option<Arc<Holding>>,
-    on_their_way: HashSet<EventId>,
+    on_their_way: BTreeSet<EventId>,
     looking: bool,
     look_again: bool,
     alarm: Option<SpawnHandle>,
@@ -51,7 +55,7 @@ struct Lane {
 pub struct WebhookActor {
     outside: Arc<Outside>,
     sender: Rc<dyn WebhookSender>,
-    lanes: HashMap<PartnerId, Lane>,
+    lanes: BTreeMap<PartnerId, Lane>,
     on_their_way: usize,
     /// Whom to tell when it has stopped; empty as long as nobody has asked.
     stopping: Vec<oneshot::Sender<()>>,
@@ -61,7 +65,7 @@ impl WebhookActor {
     /// One with nothing on its way.
     #[must_use]
     pub fn new(outside: Arc<Outside>, sender: Rc<dyn WebhookSender>) -> Self {
-        Self { outside, sender, lanes: HashMap::new(), on_their_way: 0, stopping: Vec::new() }
+        Self { outside, sender, lanes: BTreeMap::new(), on_their_way: 0, stopping: Vec::new() }
     }
 
     fn may_open(&self, partner: PartnerId) -> bool {
@@ -141,7 +145,15 @@ impl WebhookActor {
 
     fn send(&mut self, partner: PartnerId, event: EventId, lease: LeaseEpoch, context: &mut Context<Self>) {
         let (outside, sender) = (Arc::clone(&self.outside), Rc::clone(&self.sender));
-        let sent = async move { deliver::deliver(&outside, &*sender, partner, event, lease).await };
+        let panic = CommitId(outside.entropy.uuid());
+        let sent = async move {
+            let attempt = deliver::deliver(&outside, &*sender, partner, event, lease);
+            // All that it shares with others is the store and the sender, neither of which keeps a half-made change.
+            match AssertUnwindSafe(attempt).catch_unwind().await {
+                Ok(ended) => ended,
+                Err(_) => deliver::charge_panic(&outside, partner, event, lease, panic).await,
+            }
+        };
         context.spawn(sent.into_actor(self).map(move |ended, actor, context| {
             let lane = actor.lanes.entry(partner).or_default();
             lane.on_their_way.remove(&event);
@@ -207,6 +219,9 @@ impl WebhookActor {
 
     /// Asks the store for events whose wake was lost, or that were there before this process.
     fn sweep(&mut self, context: &mut Context<Self>) {
+        if !stands(Safeguard::Sweep) {
+            return;
+        }
         let outside = Arc::clone(&self.outside);
         let asked = async move { outside.store.partners_with_due().await };
         context.spawn(asked.into_actor(self).map(|partners, actor, context| match partners {

@@ -2,6 +2,12 @@
 
 mod bad_input;
 mod checkout;
+#[cfg(feature = "fail-points")]
+mod drift;
+#[cfg(feature = "fail-points")]
+mod every_step;
+#[cfg(feature = "fail-points")]
+mod fault_orders;
 mod harness;
 #[cfg(feature = "fail-points")]
 mod instances;
@@ -11,11 +17,16 @@ mod kill;
 mod load;
 #[cfg(feature = "fail-points")]
 mod moving;
+#[cfg(feature = "fail-points")]
+mod panics;
 mod power_cut;
 mod real_switch;
 mod records;
 #[cfg(feature = "fail-points")]
 mod redis;
+#[cfg(feature = "fail-points")]
+mod rolling;
 mod secrets;
+mod stopping;
 #[cfg(feature = "fail-points")]
 mod witnesses;

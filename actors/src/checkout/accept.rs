@@ -37,6 +37,7 @@ use crate::fail_points::{FailPoint, reach};
 use crate::outside::{Outside, Wakes, put, unchanged};
 use crate::ports::store::{Commit, CommitError, Expectation, Order, StoreUnavailable, Stored, Write};
 use crate::provisioning::{Accepted, CheckoutDenied, Refused, Unavailable};
+use crate::safeguards::{Safeguard, stands};
 use std::sync::Arc;
 
 /// How often a row whose answer is unknown is asked for again before the partner is told to come back.
@@ -211,7 +212,9 @@ fn rules<'a>(
         return Err(CheckoutDenied::InactivePlan);
     }
     match place {
-        Place::Port { port, .. } if port.holder.is_some() => Err(CheckoutDenied::LocationTaken),
+        Place::Port { port, .. } if port.holder.is_some() && stands(Safeguard::PortHeldByOne) => {
+            Err(CheckoutDenied::LocationTaken)
+        }
         Place::Port { .. } | Place::Unit(_) => Ok((plan, place)),
     }
 }
@@ -233,7 +236,9 @@ fn row_of_acceptance(
 ) -> Vec<Commit> {
     let key = Key::Checkout(claim.key.clone());
     let mut commit = outside.commit(key.tag());
-    commit.expect.push(Expectation { key: key.clone(), version: None });
+    if stands(Safeguard::KeyIsUnused) {
+        commit.expect.push(Expectation { key: key.clone(), version: None });
+    }
     commit.writes.push(put(key, Record::Checkout(claim.clone())));
     let (home, claimed) = (home_of(place), commit.id);
     let mut row = vec![commit];
@@ -373,7 +378,7 @@ pub async fn commit(outside: &Outside, row: Vec<Commit>) -> Result<Result<(), Co
             known => return Ok(known),
         }
     }
-    Err(Unavailable(last))
+    if stands(Safeguard::CommitBeforeAnswer) { Err(Unavailable(last)) } else { Ok(Ok(())) }
 }
 
 /// Compare and delete: takes back a claim that can't be confirmed.

@@ -19,6 +19,7 @@ use crate::domain::record::Tag;
 use crate::outside::Outside;
 use crate::ports::store::{Claimed, StoreUnavailable};
 use crate::ports::tenure::Tenure;
+use crate::safeguards::{Safeguard, stands};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -136,7 +137,7 @@ impl Outside {
         let note = self.holdings.begin(tag);
         let mut claimed = self.store.claim_lease(tag, roll.me, None).await?;
         if let Claimed::Held { by } = claimed
-            && roll.over.contains(&by)
+            && (roll.over.contains(&by) || !stands(Safeguard::LeaseWaitedOut))
         {
             tracing::debug!(%tag, from = %by, "taking over from an instance that is gone");
             claimed = self.store.claim_lease(tag, roll.me, Some(by)).await?;

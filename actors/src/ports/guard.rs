@@ -5,6 +5,7 @@
 //! the tenure under which the socket may be written to, for whoever hands bytes to the kernel.
 
 use super::tenure::Tenure;
+use crate::safeguards::{Safeguard, stands};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
 
@@ -60,7 +61,7 @@ impl SessionGuard {
     /// [`StillOpen`] while another socket is.
     pub fn admit(&self, closer: impl Fn() + Send + Sync + 'static) -> Result<SocketPermit, StillOpen> {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        if *self.open.borrow() {
+        if *self.open.borrow() && stands(Safeguard::OneSocket) {
             return Err(StillOpen);
         }
         held.closer = Some(Box::new(closer));
@@ -69,11 +70,19 @@ impl SessionGuard {
         Ok(SocketPermit { guard: self.clone() })
     }
 
-    /// Shuts the socket down, if one is open, and waits until whatever held it has let go.
-    pub async fn shut_down(&self) {
+    /// Shuts the socket down, if one is open. Doesn't wait: whoever opens the next does.
+    pub fn shut(&self) {
         if let Some(close) = &self.held.lock().unwrap_or_else(PoisonError::into_inner).closer {
             close();
         }
+    }
+
+    /// Shuts the socket down, if one is open, and waits until whatever held it has let go.
+    pub async fn shut_down(&self) {
+        if !stands(Safeguard::OneSocket) {
+            return;
+        }
+        self.shut();
         let mut open = self.open.subscribe();
         // The sender lives as long as `self`, so this ends only when the socket is closed.
         let _ = open.wait_for(|open| !open).await;

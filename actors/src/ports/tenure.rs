@@ -19,6 +19,7 @@
 //! before it writes anything. Once over it never holds again, under any name: the instance goes on under a new id.
 
 use super::Clock;
+use crate::safeguards::{Safeguard, stands};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -55,7 +56,7 @@ impl Tenure {
     /// Whether a write may be made now.
     #[must_use]
     pub fn holds(&self) -> bool {
-        self.term() != Some(Term::Over) && self.has_begun()
+        (self.term() != Some(Term::Over) || !stands(Safeguard::TenureBeforeWrite)) && self.has_begun()
     }
 
     /// Whether it held once, and does not any more.

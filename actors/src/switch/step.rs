@@ -6,11 +6,12 @@ use crate::domain::config::PortConfig;
 use crate::domain::failure::{DriverFailure, FailureClass};
 use crate::domain::port::PortEvent;
 use crate::domain::record::{Key, PortRecord, Record};
-use crate::domain::session::{Step, StepResult, WorkItem};
+use crate::domain::session::{Step, StepResult};
 use crate::fail_points::{FailPoint, reach};
 use crate::outside::{Outside, put};
 use crate::ports::driver::{Intent, SwitchSession};
 use crate::ports::store::{CommitError, Denial, Expectation};
+use crate::safeguards::{Safeguard, stands};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -79,6 +80,7 @@ impl Hands<'_> {
     pub async fn run(&mut self, step: &Step) -> Stepped {
         match step {
             Step::Probe => self.probe().await,
+            Step::Check => self.check().await,
             Step::ReadBefore => self.read_before().await,
             Step::Apply => self.apply().await,
             Step::ReadBack => self.read_back().await,
@@ -96,6 +98,12 @@ impl Hands<'_> {
         limited(self.outside, self.duty, &mut self.task.driver_millis, self.session.read_port(&port)).await
     }
 
+    async fn check(&mut self) -> Stepped {
+        let found = self.read().await?;
+        let is_as_wanted = self.task.want.differences(&found).is_empty();
+        Ok(if is_as_wanted { StepResult::AsWanted } else { StepResult::Differs(found) })
+    }
+
     async fn read_before(&mut self) -> Stepped {
         let found = self.read().await?;
         reach(FailPoint::PortRead);
@@ -109,21 +117,24 @@ impl Hands<'_> {
 
     async fn apply(&mut self) -> Stepped {
         let found = self.task.found.clone().expect("the machine reads before it applies");
-        let intent = match self.task.item {
-            WorkItem::Job(_) => Intent::Provision,
-            WorkItem::Port(_) => Intent::Restore,
-        };
         let want = self.task.want.clone();
-        let lines = self.session.render(intent, &self.task.port.at.port, &want, &found)?;
+        let lines = self.session.render(self.task.intent, &self.task.port.at.port, &want, &found)?;
         self.send(lines, found).await?;
         Ok(StepResult::Sent)
     }
 
     /// On record first, under our lease; then on the wire.
     async fn send(&mut self, lines: Vec<String>, before: PortConfig) -> Result<(), StepFailed> {
-        self.journal(lines.clone(), before).await?;
-        reach(FailPoint::LinesJournaled);
-        limited(self.outside, self.duty, &mut self.task.driver_millis, self.session.apply(&lines)).await?;
+        if stands(Safeguard::JournalBeforeLines) {
+            self.journal(lines.clone(), before).await?;
+            reach(FailPoint::LinesJournaled);
+            limited(self.outside, self.duty, &mut self.task.driver_millis, self.session.apply(&lines))
+                .await?;
+        } else {
+            limited(self.outside, self.duty, &mut self.task.driver_millis, self.session.apply(&lines))
+                .await?;
+            self.journal(lines, before).await?;
+        }
         reach(FailPoint::LinesSent);
         Ok(())
     }
@@ -155,7 +166,7 @@ impl Hands<'_> {
     async fn read_back(&mut self) -> Stepped {
         let found = self.read().await?;
         let differences = self.task.want.differences(&found);
-        if differences.is_empty() {
+        if differences.is_empty() || !stands(Safeguard::ReadBack) {
             self.task.verified = Some(found);
             reach(FailPoint::PortVerified);
             return Ok(StepResult::AsWanted);
@@ -170,7 +181,9 @@ impl Hands<'_> {
         if before == found {
             return Ok(StepResult::Restored);
         }
-        let lines = self.session.render(Intent::Restore, &self.task.port.at.port, &before, &found)?;
+        // Where a repair is undone, what was there before is what was wanted.
+        let intent = if before == self.task.want { self.task.intent } else { Intent::Restore };
+        let lines = self.session.render(intent, &self.task.port.at.port, &before, &found)?;
         self.send(lines, found).await?;
         let now = self.read().await?;
         Ok(if before.differences(&now).is_empty() { StepResult::Restored } else { StepResult::NotRestored })

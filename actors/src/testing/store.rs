@@ -1,32 +1,14 @@
 //! The recording store: the trait's meaning in the fewest lines, in memory, with every commit remembered.
 
-use crate::domain::delivery::DeliveryRecord;
+use super::records::{Lease, State};
 use crate::domain::ids::{CommitId, InstanceId, LeaseEpoch, PartnerId, SwitchId};
 use crate::domain::record::{Index, Key, Record, Tag};
-use crate::ports::store::{
-    Claimed, Commit, CommitError, Denial, Heartbeat, Member, Store, StoreUnavailable, Stored, Write,
-};
+use crate::ports::store::{Claimed, Commit, CommitError, Heartbeat, Member, Store, StoreUnavailable, Stored};
 use async_trait::async_trait;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-
-#[derive(Default, Clone)]
-struct Lease {
-    epoch: u64,
-    holder: Option<InstanceId>,
-}
-
-#[derive(Default, Clone)]
-struct State {
-    records: BTreeMap<Key, Stored>,
-    indexes: BTreeMap<Index, BTreeMap<String, u64>>,
-    leases: HashMap<Tag, Lease>,
-    census: BTreeMap<InstanceId, u64>,
-    sequences: HashMap<PartnerId, u64>,
-    applied: HashSet<CommitId>,
-}
 
 /// What happens to the next row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,7 +81,7 @@ impl RecordingStore {
 
     /// Puts a record without a commit, as an inventory would.
     pub fn seed(&self, key: Key, record: Record) {
-        let version = CommitId(uuid::Uuid::new_v4());
+        let version = CommitId(uuid::Uuid::nil());
         locked(&self.state).records.insert(key, Stored { version, record });
     }
 
@@ -131,6 +113,12 @@ impl RecordingStore {
         locked(&self.state).leases.get(tag)?.holder
     }
 
+    /// How many instances are in the census.
+    #[must_use]
+    pub fn in_the_census(&self) -> usize {
+        locked(&self.state).census.len()
+    }
+
     /// Every record.
     #[must_use]
     pub fn records(&self) -> Vec<Record> {
@@ -138,18 +126,8 @@ impl RecordingStore {
     }
 
     fn apply_row(&self, row: &[Commit]) -> Result<(), CommitError> {
-        let mut state = locked(&self.state);
-        let mut next = state.clone();
-        let mut fresh = Vec::new();
-        for (index, commit) in row.iter().enumerate() {
-            if next.applied.contains(&commit.id) {
-                continue;
-            }
-            next.apply(commit).map_err(|why| CommitError::Denied { index, why })?;
-            fresh.push(commit.clone());
-        }
-        *state = next;
-        locked(&self.log).extend(fresh);
+        let fresh = locked(&self.state).apply_row(row)?;
+        locked(&self.log).extend(fresh.into_iter().cloned());
         Ok(())
     }
 
@@ -175,51 +153,6 @@ impl RecordingStore {
         let for_several = matches!(faults.front(), Some(Fault::ProcessLost { .. } | Fault::Slow { .. }));
         let fits = !for_several || row.len() > 1;
         if fits { faults.pop_front() } else { None }
-    }
-}
-
-impl State {
-    fn apply(&mut self, commit: &Commit) -> Result<(), Denial> {
-        if let (Some(lease), Some(last)) = (commit.lease, self.leases.get(&commit.tag))
-            && last.epoch > lease.0
-        {
-            return Err(Denial::Fenced { current: LeaseEpoch(last.epoch) });
-        }
-        for expected in &commit.expect {
-            if self.records.get(&expected.key).map(|stored| stored.version) != expected.version {
-                return Err(Denial::Stale(expected.key.clone()));
-            }
-        }
-        for write in &commit.writes {
-            assert_eq!(write.tag(), commit.tag, "a commit stays under its tag");
-            self.write(commit.id, write.clone());
-        }
-        for event in &commit.events {
-            if self.records.contains_key(&Key::Delivery(event.partner, event.id)) {
-                continue;
-            }
-            let sequence = self.sequences.entry(event.partner).or_default();
-            *sequence += 1;
-            let record = Record::Delivery(DeliveryRecord::new(event.clone(), *sequence));
-            self.write(commit.id, Write::Put(Key::Delivery(event.partner, event.id), record));
-            let (index, member) = (Index::Due(event.partner), event.id.to_string());
-            self.write(commit.id, Write::Include { index, member, score: event.at.0 });
-        }
-        self.applied.insert(commit.id);
-        Ok(())
-    }
-
-    fn write(&mut self, version: CommitId, write: Write) {
-        match write {
-            Write::Put(key, record) => drop(self.records.insert(key, Stored { version, record })),
-            Write::Delete(key) => drop(self.records.remove(&key)),
-            Write::Include { index, member, score } => {
-                self.indexes.entry(index).or_default().insert(member, score);
-            }
-            Write::Exclude { index, member } => {
-                self.indexes.entry(index).or_default().remove(&member);
-            }
-        }
     }
 }
 
