@@ -205,6 +205,7 @@ async fn start_fleet(options: &Options, ports: usize, password: &str) -> anyhow:
         password: password.into(),
         command_latency: COMMAND_LATENCY,
         save_latency: SAVE_LATENCY,
+        refuses_comments: false,
         vty_lines: 5,
         ..SwitchPlan::new(switch_name(n), personality(n))
     });

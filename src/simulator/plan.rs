@@ -31,6 +31,8 @@ pub struct SwitchPlan {
     pub command_latency: Duration,
     /// How long a save to start-up configuration takes.
     pub save_latency: Duration,
+    /// Whether a line that begins with `!` is a bad one, instead of nothing.
+    pub refuses_comments: bool,
     /// Sessions at once; TCP is closed before the identification line when they are all taken.
     pub vty_lines: usize,
 }
@@ -50,6 +52,7 @@ impl SwitchPlan {
             enable_password: None,
             command_latency: Duration::ZERO,
             save_latency: Duration::ZERO,
+            refuses_comments: false,
             vty_lines: 16,
         }
     }

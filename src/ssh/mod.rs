@@ -5,13 +5,18 @@
 //! silence, or words that it doesn't know, for success.
 
 mod algorithms;
+mod answer;
 mod connection;
+mod ending;
 mod exec;
 mod host_key;
 mod identification;
 mod judge;
 mod login;
 mod platform;
+#[cfg(test)]
+mod replay;
+pub mod scanner;
 mod secret;
 mod session;
 mod shell;
@@ -23,7 +28,7 @@ mod tests;
 mod transcript;
 
 pub use host_key::fingerprint;
-pub use platform::{Platform, PlatformError, Platforms, Transport};
+pub use platform::{Comment, Platform, PlatformError, Platforms, Question, Shell, Transport};
 
 use async_trait::async_trait;
 use connection::{Connection, CutUnlessDone, HostKeyCheck, connect};
@@ -31,7 +36,7 @@ use russh::Channel;
 use russh::client::{Handle, Msg};
 use serde::Deserialize;
 use session::{Session, Wire};
-use shell::Dialog;
+use shell::{Dialog, Limits};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -60,6 +65,8 @@ pub struct Settings {
     pub channel_ms: u64,
     /// For one command, from its line to the next prompt.
     pub command_ms: u64,
+    /// Of silence behind a prompt that nothing vouches for, before the switch is asked for it once more.
+    pub settle_ms: u64,
     /// For saving the configuration.
     pub save_ms: u64,
     /// For the answer of a kept session.
@@ -84,6 +91,16 @@ pub struct Settings {
     /// A folder with platform files of the operator's own; empty is none.
     #[serde(deserialize_with = "path_or_none")]
     pub platforms: Option<PathBuf>,
+}
+
+impl Settings {
+    fn limits(&self) -> Limits {
+        Limits {
+            command: Duration::from_millis(self.command_ms),
+            settle: Duration::from_millis(self.settle_ms),
+            output_bytes: self.output_limit_bytes,
+        }
+    }
 }
 
 /// TOML has no null: an empty text stands for "none".
@@ -111,6 +128,7 @@ impl Default for Settings {
             authentication_ms: 15_000,
             channel_ms: 5_000,
             command_ms: 15_000,
+            settle_ms: 300,
             save_ms: 60_000,
             probe_ms: 2_000,
             close_ms: 2_000,
@@ -152,18 +170,21 @@ impl Driver {
         let wire = match &platform.shell {
             None => Wire::Exec,
             Some(shell) => {
-                let limit = Duration::from_millis(self.settings.command_ms);
                 let channel = self.open_shell(&connection.handle, switch).await?;
-                let output_limit = self.settings.output_limit_bytes;
-                let mut dialog = Dialog::begin(channel, shell, limit, output_limit, &mut transcript).await?;
+                let mut dialog =
+                    Dialog::begin(channel, platform, shell, self.settings.limits(), &mut transcript).await?;
                 check_host_name(switch, shell, dialog.prompt())?;
                 if !shell.privileged_prompt.is_match(dialog.prompt()) {
                     let password =
                         switch.credentials.enable_password.as_ref().map(secret::resolve).transpose()?;
-                    dialog.enable(shell, password.as_ref(), limit, &mut transcript).await?;
+                    dialog.enable(shell, password.as_ref(), &mut transcript).await?;
                 }
                 for line in &shell.opening {
-                    dialog.command(shell, line, limit, &mut transcript).await?;
+                    let answer = dialog.command(shell, line, &mut transcript).await?;
+                    if let Some((refusal, _)) = platform.output.refusal(&answer.text) {
+                        // What it was for is met as it comes: a pager is answered, a wrapped line put together.
+                        transcript.remark(&format!("{line:?} was refused with {refusal:?}"));
+                    }
                 }
                 Wire::Shell(dialog)
             }

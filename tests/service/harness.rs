@@ -93,6 +93,7 @@ impl Outside {
             enable_password: enable_password.map(str::to_owned),
             command_latency: plan.command_latency,
             save_latency: plan.save_latency,
+            refuses_comments: false,
             vty_lines: 5,
             ..SwitchPlan::new(switch_name(n), (plan.personality)(n))
         });
