@@ -128,6 +128,31 @@ pub enum BadAnswer {
     Panic,
 }
 
+/// Every kind of fault, as faults are counted.
+pub const KINDS: [&str; 21] = [
+    "switch: no session",
+    "switch: probe unanswered",
+    "switch: read fails",
+    "switch: some lines done",
+    "switch: lines swallowed",
+    "switch: save fails",
+    "switch: hangs",
+    "supervisor: panic",
+    "reboot",
+    "store: request lost",
+    "store: answer lost",
+    "store: slow",
+    "store: away",
+    "process: killed",
+    "process: killed in a commit",
+    "process: frozen",
+    "receiver: refuses",
+    "receiver: server error",
+    "receiver: no answer",
+    "receiver: slow",
+    "webhook actor: panic",
+];
+
 impl What {
     /// What faults are counted by.
     pub fn kind(&self) -> &'static str {

@@ -29,6 +29,7 @@ const LATE: Duration = Duration::from_secs(6);
 struct Weather {
     faults: VecDeque<StoreFault>,
     away_until: Option<Instant>,
+    was_missed: bool,
     /// After so many commits, the process is lost.
     crash: Option<(usize, Reached)>,
 }
@@ -47,7 +48,9 @@ impl StoreWeather {
     }
 
     pub fn away_until(&self, until: Instant) {
-        self.weather().away_until = Some(until);
+        let mut weather = self.weather();
+        weather.away_until = Some(until);
+        weather.was_missed = false;
     }
 
     pub fn crash_after(&self, commits: usize, reached: Reached) {
@@ -59,8 +62,14 @@ impl StoreWeather {
         *self.weather() = Weather::default();
     }
 
-    fn is_away(&self) -> bool {
-        self.weather().away_until.is_some_and(|until| Instant::now() < until)
+    /// Whether it is away now; counted when that is noticed first.
+    fn is_away(&self, strikes: &Strikes) -> bool {
+        let mut weather = self.weather();
+        let is_away = weather.away_until.is_some_and(|until| Instant::now() < until);
+        if is_away && !std::mem::replace(&mut weather.was_missed, true) {
+            strikes.add("store: away");
+        }
+        is_away
     }
 
     fn next_fault(&self) -> Option<StoreFault> {
@@ -88,8 +97,7 @@ pub struct WayToStore {
 impl WayToStore {
     async fn reach(&self) -> Result<&RecordingStore, StoreUnavailable> {
         self.chance.delay(TRANSIT_MS).await;
-        if self.weather.is_away() {
-            self.strikes.add("store: away");
+        if self.weather.is_away(&self.strikes) {
             return Err(StoreUnavailable("it is away".into()));
         }
         Ok(&self.store)

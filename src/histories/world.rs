@@ -14,6 +14,7 @@ use switchyard_actors::domain::record::{Key, Record};
 use switchyard_actors::domain::request::{CheckoutRequest, DeliveryMode};
 use switchyard_actors::ports::store::Store;
 use switchyard_actors::testing::{HintHub, RecordingStore};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::chance::{Beginning, Chance};
@@ -100,9 +101,7 @@ impl World {
             tokio::task::spawn_local(Rc::clone(instance).keep_running());
         }
         tokio::task::spawn_local(Rc::clone(&self).operate());
-        let faults = self.plan.faults.iter().map(|fault| self.strike(fault));
-        let checkouts = self.plan.checkouts.iter().map(|checkout| self.buy(checkout));
-        tokio::join!(join_all(faults), join_all(checkouts));
+        self.everything_happens().await;
         self.nothing_more_goes_wrong();
         self.comes_to_rest().await;
         self.everybody_asks_again().await;
@@ -113,6 +112,21 @@ impl World {
         witness::note_records(&mut history, self.store.records());
         history.deliveries = self.receivers.take_deliveries();
         Played { history, strikes: self.strikes.clone(), rested }
+    }
+
+    async fn everything_happens(self: &Rc<Self>) {
+        let mut happening = JoinSet::new();
+        for n in 0..self.plan.faults.len() {
+            let world = Rc::clone(self);
+            happening.spawn_local(async move { world.strike(&world.plan.faults[n]).await });
+        }
+        for n in 0..self.plan.checkouts.len() {
+            let world = Rc::clone(self);
+            happening.spawn_local(async move { world.buy(&world.plan.checkouts[n]).await });
+        }
+        while let Some(happened) = happening.join_next().await {
+            happened.expect("neither clients nor faults panic");
+        }
     }
 
     fn instance(&self, number: usize) -> &Rc<Instance> {
