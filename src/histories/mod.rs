@@ -26,6 +26,7 @@ mod witness;
 mod world;
 
 use std::fmt;
+use std::time::Duration;
 
 use tokio::runtime::Builder;
 use tokio::task::LocalSet;
@@ -43,6 +44,7 @@ struct Verdict {
     strikes: Strikes,
     checkouts: usize,
     rested: bool,
+    lasted: Duration,
 }
 
 impl Verdict {
@@ -68,10 +70,10 @@ impl fmt::Display for Verdict {
 fn play(plan: &Plan) -> Verdict {
     let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");
     let tasks = LocalSet::new();
-    let Played { history, strikes, rested } = {
+    let Played { history, strikes, rested, lasted } = {
         let plan = plan.clone();
         tasks.block_on(&runtime, async move { World::of(plan).play().await })
     };
     let report = judge(&history);
-    Verdict { report, history, strikes, checkouts: plan.checkouts.len(), rested }
+    Verdict { report, history, strikes, checkouts: plan.checkouts.len(), rested, lasted }
 }

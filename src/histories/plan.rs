@@ -70,7 +70,7 @@ pub enum What {
     /// The process is gone at its next commits but so many.
     CrashAtCommit { instance: usize, after: usize, reached: Reached, down_ms: u64 },
     /// The process stands still, and goes on.
-    Freeze { instance: usize, ms: u64 },
+    Freeze { instance: usize, when: FreezeWhen, until: Thaw },
     /// A partner's receiver, for so many deliveries.
     Receiver { partner: usize, answer: BadAnswer, times: usize },
     /// An instance's wall clock jumps.
@@ -107,6 +107,22 @@ pub enum StoreFault {
     LostAnswer,
     /// It takes a second and more.
     Slow,
+}
+
+/// When a process is stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FreezeWhen {
+    AtOnce,
+    /// With its next commit but so many on its way.
+    InCommit(usize),
+}
+
+/// When a process that was stopped goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Thaw {
+    After(u64),
+    /// When its successors have sent so many lines, or when it is clear that there are none.
+    Overtaken(u64),
 }
 
 /// How far a commit had come when its process was lost.

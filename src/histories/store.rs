@@ -11,6 +11,7 @@ use switchyard_actors::ports::store::{
     Claimed, Commit, CommitError, Heartbeat, Member, Store, StoreUnavailable, Stored,
 };
 use switchyard_actors::testing::RecordingStore;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::chance::Chance;
@@ -32,6 +33,8 @@ struct Weather {
     was_missed: bool,
     /// After so many commits, the process is lost.
     crash: Option<(usize, Reached)>,
+    /// After so many commits, whoever waits for that is told.
+    stop: Option<(usize, Arc<Notify>)>,
 }
 
 /// What stands between one instance and the store. It outlives the instance's processes.
@@ -55,6 +58,23 @@ impl StoreWeather {
 
     pub fn crash_after(&self, commits: usize, reached: Reached) {
         self.weather().crash = Some((commits, reached));
+    }
+
+    /// Tells when so many commits were sent.
+    pub fn stop_after(&self, commits: usize) -> Arc<Notify> {
+        let told = Arc::new(Notify::new());
+        self.weather().stop = Some((commits, Arc::clone(&told)));
+        told
+    }
+
+    fn stops_now(&self) -> bool {
+        let mut weather = self.weather();
+        let Some((left, told)) = weather.stop.take() else { return false };
+        match left.checked_sub(1) {
+            Some(left) => weather.stop = Some((left, told)),
+            None => told.notify_one(),
+        }
+        weather.stop.is_none()
     }
 
     /// Nothing goes wrong that was ordered and has not struck yet.
@@ -145,6 +165,10 @@ impl Store for WayToStore {
 
     async fn commit(&self, row: Vec<Commit>) -> Result<(), CommitError> {
         self.reach().await.map_err(|error| CommitError::Unknown(error.to_string()))?;
+        if self.weather.stops_now() {
+            // On its way for as long as it takes to stop whoever sent it.
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
         let answer = match self.weather.next_fault() {
             Some(StoreFault::LostRequest) => {
                 self.strikes.add("store: request lost");
