@@ -81,8 +81,8 @@ enum News {
     TakenUp(TakenUp),
     /// The lease was given back.
     GaveBack,
-    /// The store was asked what is next.
-    Chosen(Choice),
+    /// The store was asked what is next, at this moment.
+    Chosen(Choice, UnixMillis),
     /// Something for the machine.
     Happened(SessionEvent),
     /// Done, and there is nothing to decide.
@@ -233,7 +233,7 @@ impl SwitchSupervisor {
                     context.cancel_future(alarm);
                 }
             }
-            News::Chosen(choice) => self.follow(choice, context),
+            News::Chosen(choice, at) => self.follow(choice, at, context),
             News::Happened(event) => self.happened(event),
             News::Done => {}
             News::Saved => {
@@ -274,7 +274,10 @@ impl SwitchSupervisor {
     }
 
     fn happened(&mut self, event: SessionEvent) {
-        let now = self.outside.clock.now();
+        self.happened_at(event, self.outside.clock.now());
+    }
+
+    fn happened_at(&mut self, event: SessionEvent, now: UnixMillis) {
         self.save_pace = self.save_pace.after(&self.state, &event, now, &self.outside.settings.save_policy());
         match self.state.clone().apply(event, now, &self.outside.settings.job.policy()) {
             Ok((state, effects)) => {
@@ -303,38 +306,40 @@ impl SwitchSupervisor {
         if let Some(alarm) = self.alarm.take() {
             context.cancel_future(alarm);
         }
+        let now = self.outside.clock.now();
         let may_begin = match &self.state {
             SessionState::Idle | SessionState::Ready => true,
-            SessionState::BackingOff { until, .. } => self.outside.clock.now() >= *until,
+            SessionState::BackingOff { until, .. } => now >= *until,
             SessionState::Quarantined { .. } => false,
             // Whoever is at work asks again at the end.
             SessionState::Connecting { .. } | SessionState::Applying { .. } | SessionState::Saving => return,
         };
         let quarantined = matches!(self.state, SessionState::Quarantined { .. });
-        let no_save_before = self.save_pace.waits_until(self.outside.clock.now());
+        let no_save_before = self.save_pace.waits_until(now);
         let freedom = Freedom { may_begin, quarantined, proven: self.proven.clone(), no_save_before };
         let (outside, duty, session) = (Arc::clone(&self.outside), self.duty.clone(), self.session.take());
         self.run(context, async move {
             let duty = duty.expect("only a supervisor on duty chooses");
             let news = match choose::choose(&outside, &duty, &freedom).await {
-                Ok(choice) => News::Chosen(choice),
+                Ok(choice) => News::Chosen(choice, now),
                 Err(error) => News::StoreAway(error),
             };
             Came { session, task: None, news }
         });
     }
 
-    fn follow(&mut self, choice: Choice, context: &mut Context<Self>) {
+    /// What was free to begin when it was chosen is begun as of then: the wall clock may have gone back meanwhile.
+    fn follow(&mut self, choice: Choice, at: UnixMillis, context: &mut Context<Self>) {
         match choice {
             Choice::Visit(task) => {
                 self.idle_since = None;
                 let visit = Visit { work: vec![task.item.clone()] };
                 self.task = Some(task);
-                self.happened(SessionEvent::Begun(Errand::Visit(visit)));
+                self.happened_at(SessionEvent::Begun(Errand::Visit(visit)), at);
             }
             Choice::Save(ports) => {
                 self.saving = ports;
-                self.happened(SessionEvent::Begun(Errand::Save));
+                self.happened_at(SessionEvent::Begun(Errand::Save), at);
             }
             Choice::Wait(until) => self.wait(until, context),
             Choice::Rest => self.rest(context),

@@ -153,6 +153,10 @@ impl SwitchDriver for Devices {
         if self.with(id, |device| device.is_down()) {
             return Err(failed(FailureClass::Unreachable));
         }
+        // A login is written too: the device has no session before it.
+        if !guard.tenure().holds() {
+            return Err(failed(FailureClass::SessionLost));
+        }
         let socket = Arc::new(Socket { is_open: AtomicBool::new(true), closing: Notify::new() });
         let closer = Arc::clone(&socket);
         let permit = guard

@@ -111,11 +111,13 @@ impl Failure {
         })
     }
 
-    /// Violates what this one violates, and nothing may be smaller because of something else.
+    /// Nothing may be smaller because it fails in another way.
     fn is_like(&self, plan: &Plan) -> bool {
         let verdict = play(plan);
-        verdict.fails() && verdict.violated().iter().any(|one| self.violated.contains(one))
-            || (self.violated.is_empty() && !verdict.rested)
+        match self.violated.is_empty() {
+            true => verdict.fails() && verdict.violated().is_empty(),
+            false => verdict.violated().iter().any(|one| self.violated.contains(one)),
+        }
     }
 }
 

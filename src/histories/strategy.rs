@@ -55,8 +55,8 @@ fn tree_of(seed: u64) -> impl ValueTree<Value = Plan> {
 
 fn plans(seed: u64) -> impl Strategy<Value = Plan> {
     let world = (prop_oneof![3 => Just(1_usize), 2 => Just(2), 1 => Just(3)], any::<bool>(), weighted(0.2));
-    let checkouts = vec(option::weighted(KEPT, checkout()), 22..28);
-    let faults = vec(option::weighted(KEPT, fault()), 12..20);
+    let checkouts = vec(option::weighted(KEPT, checkout()), 21..25);
+    let faults = vec(option::weighted(KEPT, fault()), 10..16);
     (world, 3_usize..=4, checkouts, faults).prop_map(move |(world, switches, checkouts, faults)| {
         let (instances, tag_by_tag, hints_lost) = world;
         let (checkouts, faults) =

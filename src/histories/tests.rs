@@ -49,7 +49,7 @@ fn no_history_is_violated_and_every_kind_of_fault_strikes() {
 }
 
 fn faults_strike(found: &Found) {
-    assert!(found.mean_strikes() >= 15, "{found}");
+    assert!(found.played < HISTORIES || found.mean_strikes() >= 15, "{found}");
     let struck: BTreeSet<_> = found.strikes.keys().copied().collect();
     let missed: Vec<_> = KINDS.iter().filter(|kind| !struck.contains(*kind)).collect();
     assert!(missed.is_empty() || found.played < HISTORIES, "{missed:?} never struck");

@@ -4,6 +4,7 @@
 //! an operator could list: dead letters, and ports that are being repaired.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -316,9 +317,11 @@ impl World {
         nothing_waits && self.instances.iter().all(|instance| instance.running().process.is_alive())
     }
 
-    /// Whatever was asked is asked once more: it gets the same answer.
+    /// Under each key it is asked once more, by whom the service knows or doesn't know.
     async fn everybody_asks_again(&self) {
-        let asked = self.plan.checkouts.iter().map(|checkout| async {
+        let mut once = BTreeSet::new();
+        let firsts = self.plan.checkouts.iter().filter(|asked| once.insert((asked.partner, asked.key)));
+        let asked = firsts.map(|checkout| async {
             let request = inventory::request(checkout, self.plan.switches);
             self.attempt(&request, checkout.instance).await
         });
