@@ -38,9 +38,17 @@ pub enum Command {
     },
     /// Check the configuration, the platform files and an inventory, and name everything that is wrong.
     CheckConfig(CheckArgs),
-    /// List the switches: platform, address, open work, quarantine.
+    /// List the switches: platform, address, open work, quarantine, drift that an operator must look at.
     Switches(StoreArgs),
-    /// Release a switch from quarantine; its queue goes on.
+    /// Compare a switch's managed ports with what they should be, and repair what differs within the limits.
+    #[command(
+        after_help = "Nothing is written when nothing differs, and ports that no subscription manages are not \
+                            touched. `switchyard drift SWITCH` says what came of it."
+    )]
+    Check(CheckSwitchArgs),
+    /// List what checks found: when, what differed, what was done.
+    Drift(DriftArgs),
+    /// Release a switch from quarantine, and its ports that were set aside; its queue goes on.
     Release(ReleaseArgs),
     /// List events that could not be delivered.
     DeadLetters(StoreArgs),
@@ -130,6 +138,29 @@ pub struct StoreArgs {
 pub struct ReleaseArgs {
     /// The switch, by its name in the inventory.
     pub switch: String,
+    /// The service's configuration: it names the store.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// For `check`.
+#[derive(Debug, Args)]
+pub struct CheckSwitchArgs {
+    /// The switch, by its name in the inventory.
+    pub switch: String,
+    /// Repair whatever differs, however many ports it is, and however often they were repaired before.
+    #[arg(long)]
+    pub repair: bool,
+    /// The service's configuration: it names the store.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// For `drift`.
+#[derive(Debug, Args)]
+pub struct DriftArgs {
+    /// The switch, by its name in the inventory; without it, all of them.
+    pub switch: Option<String>,
     /// The service's configuration: it names the store.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,

@@ -4,10 +4,13 @@
 
 pub mod store;
 
-use crate::cli::{ApplyArgs, CheckArgs, Play, ReleaseArgs, SimulateArgs, StoreArgs};
+use crate::cli::{
+    ApplyArgs, CheckArgs, CheckSwitchArgs, DriftArgs, Play, ReleaseArgs, SimulateArgs, StoreArgs,
+};
 use crate::config::{Config, ConfigError, Engine};
 use crate::control::{self, Answer, Question};
 use crate::inventory::ApplyError;
+use crate::operations::drift;
 use crate::simulator::{Addressing, Personality, SimulatedFleet, SwitchPlan};
 use crate::ssh::{PlatformError, Platforms};
 use crate::store::OpenStore;
@@ -153,6 +156,30 @@ pub async fn release(args: ReleaseArgs) -> anyhow::Result<()> {
     .await
 }
 
+/// `check`.
+///
+/// # Errors
+/// When there is no such switch, or the store did not answer.
+pub async fn check(args: CheckSwitchArgs) -> anyhow::Result<()> {
+    let config = Config::load(args.config.as_deref())?;
+    let question = Question::Check { switch: args.switch.clone(), repair: args.repair };
+    ask_or_open(&config, question, async move |open| {
+        drift::order_beside(&*open.store, &*open.hints, &args.switch, drift::consent(args.repair)).await
+    })
+    .await
+}
+
+/// `drift`.
+///
+/// # Errors
+/// When there is no such switch, or the store can't be read.
+pub async fn list_drift(args: DriftArgs) -> anyhow::Result<()> {
+    let config = Config::load(args.config.as_deref())?;
+    let question = Question::ListDrift { switch: args.switch.clone() };
+    ask_or_open(&config, question, async move |open| drift::list(&*open.store, args.switch.as_deref()).await)
+        .await
+}
+
 /// `api-key`.
 pub fn new_api_key(sandbox: bool) {
     let prefix = if sandbox { "sy_sb_" } else { "sy_live_" };
@@ -224,31 +251,6 @@ fn inventory_of(fleet: &SimulatedFleet, ports: u16, personality: impl Fn(usize) 
         text.push('\n');
     }
     text
-}
-
-/// `SWITCHYARD_KILL_AT=<place>` makes the process kill itself when it first reaches that place, and
-/// `<place>@<n>` when it does so for the n-th time.
-#[cfg(feature = "fail-points")]
-pub fn arm_fail_points() {
-    use std::sync::atomic::{AtomicU32, Ordering};
-    let Ok(wish) = std::env::var("SWITCHYARD_KILL_AT") else { return };
-    let counted = wish.split_once('@').and_then(|(place, n)| Some((place, n.parse().ok()?)));
-    let (place, times) = counted.unwrap_or((&wish, 1));
-    let left = AtomicU32::new(times);
-    let armed = fail::cfg_callback(place, move || {
-        if left.fetch_sub(1, Ordering::SeqCst) != 1 {
-            return;
-        }
-        let killed = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
-        debug_assert!(killed.is_ok(), "a process may always kill itself");
-        // The signal is on its way; nothing more may happen on this thread.
-        loop {
-            std::thread::park();
-        }
-    });
-    if let Err(error) = armed {
-        eprintln!("SWITCHYARD_KILL_AT: {error}");
-    }
 }
 
 #[cfg(test)]

@@ -7,8 +7,8 @@ use crate::{http, ssh, store, webhook};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use switchyard_actors::settings::{
-    CheckoutSettings, ClusterSettings, DeliverySettings, GraphSettings, JobSettings, RetentionSettings,
-    SupervisionSettings,
+    CheckoutSettings, ClusterSettings, DeliverySettings, DriftSettings, GraphSettings, JobSettings,
+    RetentionSettings, SupervisionSettings,
 };
 
 /// What ships: every key, its value, and one comment.
@@ -36,6 +36,8 @@ pub struct Config {
     pub delivery: DeliverySettings,
     /// Forgetting what has ended.
     pub retention: RetentionSettings,
+    /// Drift.
+    pub drift: DriftSettings,
     /// Sending one webhook.
     pub webhook: webhook::Settings,
     /// Logging.
@@ -72,7 +74,10 @@ pub enum Engine {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StopConfig {
-    /// How long requests and switches that are at work may take to come to a safe point.
+    /// How long everything is still taken after `/readyz` has said that the service stops: whoever spreads requests over
+    /// instances must have noticed by then.
+    pub drain_ms: u64,
+    /// How long switches that are at work, and webhooks that are on their way, may take to come to a safe point.
     pub patience_ms: u64,
 }
 
@@ -136,18 +141,29 @@ impl Config {
             ("checkout.max_rounds", u64::from(self.checkout.max_rounds)),
             ("job.attempts", u64::from(self.job.attempts)),
             ("job.max_age_ms", self.job.max_age_ms),
+            ("job.panics", u64::from(self.job.panics)),
             ("supervision.max_opening", self.supervision.max_opening as u64),
             ("supervision.step_ms", self.supervision.step_ms),
             ("supervision.sweep_ms", self.supervision.sweep_ms),
+            ("supervision.repair_panics", u64::from(self.supervision.repair_panics)),
             ("delivery.attempts", u64::from(self.delivery.attempts)),
             ("delivery.max_in_flight", self.delivery.max_in_flight as u64),
             ("delivery.max_in_flight_per_partner", self.delivery.max_in_flight_per_partner as u64),
             ("delivery.sweep_ms", self.delivery.sweep_ms),
+            ("delivery.panics", u64::from(self.delivery.panics)),
             ("retention.sweep_ms", self.retention.sweep_ms),
+            ("drift.sweep_ms", self.drift.sweep_ms),
+            ("drift.enrol_ms", self.drift.enrol_ms),
+            ("drift.max_checks_per_sweep", self.drift.max_checks_per_sweep as u64),
+            ("drift.attempts", u64::from(self.drift.attempts)),
         ];
         match at_least_one.iter().find(|(_, value)| *value == 0) {
             Some((key, _)) => Err(format!("{key} is 0: 1 or more is accepted")),
-            None => self.cluster.check().and_then(|()| self.store.redis.check()),
+            None => self
+                .cluster
+                .check()
+                .and_then(|()| self.graph().check_panics())
+                .and_then(|()| self.store.redis.check()),
         }
     }
 
@@ -160,6 +176,7 @@ impl Config {
             supervision: self.supervision.clone(),
             delivery: self.delivery.clone(),
             retention: self.retention.clone(),
+            drift: self.drift.clone(),
             cluster: self.cluster.clone(),
         }
     }
@@ -239,6 +256,7 @@ mod tests {
         assert_eq!(format!("{:?}", config.cluster), format!("{:?}", ClusterSettings::default()));
         assert_eq!(format!("{:?}", config.delivery), format!("{:?}", DeliverySettings::default()));
         assert_eq!(format!("{:?}", config.retention), format!("{:?}", RetentionSettings::default()));
+        assert_eq!(format!("{:?}", config.drift), format!("{:?}", DriftSettings::default()));
         assert_eq!(format!("{:?}", config.http), format!("{:?}", http::Settings::default()));
         assert_eq!(format!("{:?}", config.ssh), format!("{:?}", ssh::Settings::default()));
         assert_eq!(format!("{:?}", config.webhook), format!("{:?}", webhook::Settings::default()));
@@ -271,6 +289,11 @@ mod tests {
             fault("[cluster]\nbeat_ms = 3001"),
             "my.toml: cluster.beat_ms is 3001: from 1 to 3000 is accepted, a third of cluster.lease_ms without \
              cluster.margin_ms"
+        );
+        assert_eq!(
+            fault("[supervision]\nquarantine_panics = 6"),
+            "my.toml: supervision.quarantine_panics is 6: more than job.panics and supervision.repair_panics together \
+             is accepted, 6, or one job would quarantine its switch"
         );
         assert!(fault("[cluster]\nmargin_ms = 10000").contains("cluster.margin_ms is 10000"));
         assert!(fault("[job").starts_with("my.toml: TOML parse error at line 1"), "{}", fault("[job"));

@@ -46,6 +46,18 @@ pub enum Question {
         /// Its name.
         switch: String,
     },
+    /// Check a switch's managed ports.
+    Check {
+        /// Its name.
+        switch: String,
+        /// Whether whatever differs is repaired, however much.
+        repair: bool,
+    },
+    /// List what differed.
+    ListDrift {
+        /// Of this switch; of all when there is none.
+        switch: Option<String>,
+    },
     /// List the dead letters.
     DeadLetters,
     /// Write the whole state of the store to a new file.

@@ -10,6 +10,8 @@ pub mod commands;
 pub mod config;
 pub mod control;
 pub mod demo;
+#[cfg(feature = "fail-points")]
+pub mod fault_orders;
 #[cfg(all(test, feature = "fail-points"))]
 mod histories;
 pub mod http;
@@ -18,6 +20,7 @@ pub mod machine;
 pub mod operations;
 #[cfg(any(test, feature = "fail-points"))]
 pub mod redis_lab;
+pub mod signals;
 pub mod simulator;
 pub mod ssh;
 pub mod startup;

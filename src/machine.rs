@@ -6,13 +6,26 @@ use switchyard_actors::domain::time::UnixMillis;
 use switchyard_actors::ports::{Clock, Entropy};
 use uuid::Uuid;
 
+/// By how much this process's wall clock was moved.
+#[cfg(feature = "fail-points")]
+static MOVED_MILLIS: std::sync::atomic::AtomicI64 = std::sync::atomic::AtomicI64::new(0);
+
+/// Moves this process's wall clock, forwards or backwards from where it is; the uptime stays.
+#[cfg(feature = "fail-points")]
+pub fn move_wall_clock(millis: i64) {
+    MOVED_MILLIS.fetch_add(millis, std::sync::atomic::Ordering::SeqCst);
+}
+
 /// The wall clock, and the one that counts since the machine was started, its sleep included.
 pub struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> UnixMillis {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        UnixMillis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+        let millis = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
+        #[cfg(feature = "fail-points")]
+        let millis = millis.saturating_add_signed(MOVED_MILLIS.load(std::sync::atomic::Ordering::SeqCst));
+        UnixMillis(millis)
     }
 
     fn uptime(&self) -> Duration {

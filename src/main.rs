@@ -6,13 +6,13 @@ use std::process::ExitCode;
 use switchyard::cli::{Cli, Command, InventoryAction, ServeArgs, StoreAction};
 use switchyard::commands;
 use switchyard::config::Config;
+use switchyard::signals::StopSignal;
 use switchyard::startup::Application;
 use switchyard::{demo, telemetry};
-use tokio::signal::unix::{SignalKind, signal};
 
 fn main() -> ExitCode {
     #[cfg(feature = "fail-points")]
-    commands::arm_fail_points();
+    switchyard::fault_orders::obey_environment();
     let cli = Cli::parse();
     match actix_rt::System::new().block_on(run(cli.command)) {
         Ok(code) => code,
@@ -33,6 +33,8 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Store { action: StoreAction::Import(args) } => commands::store::import(args).await?,
         Command::CheckConfig(args) => commands::check_config(&args).await?,
         Command::Switches(args) => commands::list_switches(args).await?,
+        Command::Check(args) => commands::check(args).await?,
+        Command::Drift(args) => commands::list_drift(args).await?,
         Command::Release(args) => commands::release(args).await?,
         Command::DeadLetters(args) => commands::dead_letters(args).await?,
         Command::Simulate(args) => commands::simulate(args).await?,
@@ -50,22 +52,21 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Serves until SIGTERM or Ctrl-C, then comes to a safe point; a second signal ends at once.
+/// Serves until SIGTERM or Ctrl-C, then comes to a safe point; a second signal ends at once, also while it starts.
 async fn serve(args: ServeArgs) -> anyhow::Result<()> {
     let config = Config::load(args.config.as_deref())?;
     telemetry::start(&config.log)?;
-    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT")?;
-    let application = Application::build(config, args.inventory.as_deref()).await?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
+    let mut stop = StopSignal::listen().context("listening for SIGTERM and SIGINT")?;
+    let prepared = tokio::select! {
+        prepared = Application::prepare(config, args.inventory.as_deref()) => prepared?,
+        () = stop.asked() => {
+            tracing::info!("stopped before it served");
+            return Ok(());
+        }
+    };
+    let application = prepared.start().await?;
+    stop.asked().await;
     tracing::info!("stopping; a second signal ends at once");
-    tokio::select! {
-        () = application.stop() => {}
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
+    application.stop().await;
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! What an operator asks for: answered in lines of text, by the service that has the store or by the command line itself.
 
+pub mod drift;
+
 use crate::inventory::{self, Applied, ApplyError, ProcessSecrets, Surroundings};
 use crate::machine::{SystemClock, SystemEntropy};
 use crate::ssh::Platforms;
@@ -8,10 +10,11 @@ use anyhow::{Context as _, anyhow};
 use std::path::PathBuf;
 use std::sync::Arc;
 use switchyard_actors::domain::delivery::DeliveryState;
-use switchyard_actors::domain::ids::{CommitId, EventId, PartnerId, SwitchId};
-use switchyard_actors::domain::record::{Index, Key, Record, SwitchStatus, Tag};
-use switchyard_actors::ports::store::{Commit, Durability, Order, Store, Write};
-use switchyard_actors::ports::{Clock, Entropy};
+use switchyard_actors::domain::ids::{EventId, PartnerId, SwitchId};
+use switchyard_actors::domain::record::{Index, Key, Record, SwitchStatus};
+use switchyard_actors::ports::Clock;
+use switchyard_actors::ports::store::Store;
+use switchyard_actors::release::release;
 use tokio::sync::oneshot;
 
 /// The most switches or dead letters that are listed.
@@ -51,7 +54,8 @@ pub fn describe(applied: &Applied) -> Vec<String> {
     lines
 }
 
-/// Every switch: platform, address, open work, quarantine.
+/// Every switch: platform, address, open work, quarantine, ports whose repair was set aside, drift that an operator must
+/// look at.
 ///
 /// # Errors
 /// When the store can't be read.
@@ -61,7 +65,8 @@ pub async fn list_switches(store: &dyn Store) -> anyhow::Result<Vec<String>> {
     lines.push(format!("{:<24} {:<14} {:<28} {:>6}  {}", "SWITCH", "PLATFORM", "ADDRESS", "WORK", "STATE"));
     for member in members {
         let id = SwitchId::parse(&member.member)?;
-        let read = store.read(&[Key::Switch(id.clone()), Key::SwitchStatus(id.clone())]).await?;
+        let keys = [Key::Switch(id.clone()), Key::SwitchStatus(id.clone()), Key::Drift(id.clone())];
+        let read = store.read(&keys).await?;
         let (mut platform, mut address) = (String::new(), String::new());
         let mut state = "in service".to_owned();
         for stored in read.into_iter().flatten() {
@@ -70,8 +75,11 @@ pub async fn list_switches(store: &dyn Store) -> anyhow::Result<Vec<String>> {
                     address = format!("{}:{}", switch.host, switch.ssh_port);
                     platform = switch.platform;
                 }
-                Record::SwitchStatus(SwitchStatus { quarantined: Some(why), .. }) => {
-                    state = format!("QUARANTINED: {why}");
+                Record::SwitchStatus(status) => state = describe_status(&status),
+                // It comes last, and has a word to add.
+                Record::Drift(found) if found.is_held_back() => {
+                    let outcome = found.last.map(|last| last.outcome.to_string()).unwrap_or_default();
+                    state = format!("{state}; drift {outcome}");
                 }
                 _ => {}
             }
@@ -80,6 +88,18 @@ pub async fn list_switches(store: &dyn Store) -> anyhow::Result<Vec<String>> {
         lines.push(format!("{:<24} {platform:<14} {address:<28} {work:>6}  {state}", id.as_str()));
     }
     Ok(lines)
+}
+
+fn describe_status(status: &SwitchStatus) -> String {
+    let service = match &status.quarantined {
+        Some(why) => format!("QUARANTINED: {why}"),
+        None => "in service".to_owned(),
+    };
+    if status.set_aside.is_empty() {
+        return service;
+    }
+    let ports: Vec<_> = status.set_aside.iter().map(|port| port.as_str()).collect();
+    format!("{service}; SET ASIDE: {}", ports.join(", "))
 }
 
 /// Every event that was given up, oldest first, partner by partner.
@@ -113,19 +133,7 @@ pub async fn dead_letters(store: &dyn Store) -> anyhow::Result<Vec<String>> {
 /// When there is no such switch, or the store did not answer.
 pub async fn release_offline(store: &dyn Store, name: &str) -> anyhow::Result<Vec<String>> {
     let id = find_switch(store, name).await?;
-    let key = Key::SwitchStatus(id.clone());
-    let status = SwitchStatus { switch: id.clone(), quarantined: None, since: SystemClock.now() };
-    let commit = Commit {
-        id: CommitId(SystemEntropy.uuid()),
-        tag: Tag::Switch(id.clone()),
-        lease: None,
-        expect: Vec::new(),
-        writes: vec![Write::Put(key, Record::SwitchStatus(status))],
-        events: Vec::new(),
-        durability: Durability::Durable,
-        order: Order::InTurn,
-    };
-    store.commit(vec![commit]).await?;
+    release(store, &SystemClock, &SystemEntropy, &id).await?;
     Ok(vec![format!("{id} is released; its queue goes on when the service runs")])
 }
 
@@ -157,4 +165,24 @@ pub async fn export_store(store: Arc<dyn WholeState>, file: PathBuf) -> anyhow::
     let broken = |_| BackupError::Failed("the export broke off".into());
     let moved = answered.await.map_err(broken)??;
     Ok(vec![format!("exported {moved} to {name}")])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use switchyard_actors::domain::failure::{DriverFailure, FailureClass};
+    use switchyard_actors::domain::ids::PortName;
+    use switchyard_actors::domain::time::UnixMillis;
+
+    #[test]
+    fn a_switch_shows_its_quarantine_and_the_ports_that_were_set_aside() {
+        let in_service = SwitchStatus::in_service(SwitchId::parse("s").expect("valid"), UnixMillis(5));
+        assert_eq!(describe_status(&in_service), "in service");
+        let ports = ["Gi1/0/2", "Gi1/0/7"].map(|name| PortName::parse(name).expect("valid"));
+        let set_aside = SwitchStatus { set_aside: ports.into(), ..in_service };
+        assert_eq!(describe_status(&set_aside), "in service; SET ASIDE: Gi1/0/2, Gi1/0/7");
+        let why = DriverFailure::new(FailureClass::HostKeyChanged, "another key");
+        let quarantined = SwitchStatus { quarantined: Some(why), ..set_aside };
+        assert_eq!(describe_status(&quarantined), "QUARANTINED: another key; SET ASIDE: Gi1/0/2, Gi1/0/7");
+    }
 }

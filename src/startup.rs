@@ -2,11 +2,20 @@
 //!
 //! What `serve` starts is what tests start. The order matters: the store is opened first (a second service fails here), the
 //! inventory is applied, the graph finds what was left open, and only then does the edge listen. Stopping goes the other
-//! way round.
+//! way round:
+//!
+//! ```text
+//!   drain_ms          /readyz is 503, everything is still taken, each answer ends its connection
+//!   stop_timeout_ms   the listener is closed, what is under way is answered ┐ at the same time
+//!   patience_ms       switches and webhooks come to a safe point, leases go ┘
+//!   then              the census is left, threads end, the socket and the store are closed
+//! ```
+//!
+//! It must never stop the graph's threads before the last request is answered.
 
-use crate::config::{Config, Engine};
+use crate::config::{Config, Engine, StopConfig};
 use crate::control::{Actions, Answer, ControlSocket, Question};
-use crate::http::{self, LocalRateLimiter, RateLimiter, SharedCount, SharedRateLimiter};
+use crate::http::{self, Drain, LocalRateLimiter, RateLimiter, SharedCount, SharedRateLimiter};
 use crate::inventory::{Applied, ApplyError, ProcessSecrets, SecretSource as _};
 use crate::machine::{SystemClock, SystemEntropy};
 use crate::operations::{self, apply_inventory, describe};
@@ -43,7 +52,15 @@ pub struct Application {
     control: Option<ControlSocket>,
     edge: ServerHandle,
     edge_task: JoinHandle<std::io::Result<()>>,
-    patience: Duration,
+    drain: Drain,
+    limits: StopConfig,
+}
+
+/// What is ready to be started: the store is open, and the inventory is applied. Nothing runs yet, so it may be dropped.
+pub struct Prepared {
+    config: Config,
+    open: OpenStore,
+    platforms: Platforms,
 }
 
 impl Application {
@@ -52,8 +69,7 @@ impl Application {
     /// # Errors
     /// With what is wrong, and where.
     pub async fn build(config: Config, inventory: Option<&Path>) -> anyhow::Result<Self> {
-        let store = open_store(&config).await?;
-        Self::build_on(config, inventory, store).await
+        Self::prepare(config, inventory).await?.start().await
     }
 
     /// Starts everything on a store that is open.
@@ -61,17 +77,86 @@ impl Application {
     /// # Errors
     /// With what is wrong, and where.
     pub async fn build_on(config: Config, inventory: Option<&Path>, open: OpenStore) -> anyhow::Result<Self> {
-        let OpenStore { store, whole, hints, counts } = open;
+        Self::prepare_on(config, inventory, open).await?.start().await
+    }
+
+    /// Opens the store and applies the inventory; a shared store may be waited for. Dropped on its way, it leaves nothing
+    /// behind but what was applied.
+    ///
+    /// # Errors
+    /// With what is wrong, and where.
+    pub async fn prepare(config: Config, inventory: Option<&Path>) -> anyhow::Result<Prepared> {
+        let open = open_store(&config).await?;
+        Self::prepare_on(config, inventory, open).await
+    }
+
+    async fn prepare_on(
+        config: Config,
+        inventory: Option<&Path>,
+        open: OpenStore,
+    ) -> anyhow::Result<Prepared> {
         let platforms = Platforms::load(config.ssh.platforms.as_deref())?;
         if let Some(path) = inventory {
             let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
             let patience = Duration::from_millis(config.store.redis.start_wait_ms);
             let file = path.display().to_string();
-            let applied = apply_patiently(&*store, &platforms, &file, &text, patience).await?;
+            let applied = apply_patiently(&*open.store, &platforms, &file, &text, patience).await?;
             for line in describe(&applied) {
                 tracing::info!(line, "inventory");
             }
         }
+        Ok(Prepared { config, open, platforms })
+    }
+
+    /// Where the edge listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The store, to be looked at.
+    #[must_use]
+    pub fn store(&self) -> Arc<dyn Store> {
+        Arc::clone(&self.store)
+    }
+
+    /// What was said to the switch for a job.
+    pub async fn transcript(&self, switch: &str, job: &str) -> Option<String> {
+        let key = Key::Transcript(SwitchId::parse(switch).ok()?, JobId(job.parse().ok()?));
+        match self.store.read(&[key]).await.ok()?.pop()??.record {
+            Record::Transcript(transcript) => Some(transcript.text),
+            _ => None,
+        }
+    }
+
+    /// Drains, stops taking requests, lets what is at work come to a safe point, and closes the store.
+    pub async fn stop(self) {
+        self.drain.begin();
+        tokio::time::sleep(Duration::from_millis(self.limits.drain_ms)).await;
+        let patience = Duration::from_millis(self.limits.patience_ms);
+        tokio::join!(close_edge(&self.edge, self.edge_task), self.graph.come_to_rest(patience));
+        self.graph.end().await;
+        if let Some(control) = self.control {
+            control.close().await;
+        }
+        tracing::info!("stopped");
+    }
+}
+
+async fn close_edge(edge: &ServerHandle, ended: JoinHandle<std::io::Result<()>>) {
+    edge.stop(true).await;
+    if let Ok(Err(error)) = ended.await {
+        tracing::warn!(%error, "the edge ended badly");
+    }
+}
+
+impl Prepared {
+    /// Starts everything.
+    ///
+    /// # Errors
+    /// With what is wrong, and where.
+    pub async fn start(self) -> anyhow::Result<Application> {
+        let Self { config, open: OpenStore { store, whole, hints, counts }, platforms } = self;
         let driver = Driver::new(config.ssh.clone(), platforms);
         let clock = Arc::new(SystemClock);
         let outside = Outside::new(
@@ -103,46 +188,14 @@ impl Application {
             Some(counts) => Arc::new(SharedRateLimiter::new(local, counts)),
             None => Arc::new(local),
         };
-        let (server, address) = http::serve(config.http.clone(), graph.provisioning(), limiter, listener)?;
+        let drain = Drain::default();
+        let (server, address) =
+            http::serve(config.http.clone(), graph.provisioning(), limiter, listener, drain.clone())?;
         let edge = server.handle();
         let edge_task = actix_rt::spawn(server);
         tracing::info!(%address, "listening");
-        let patience = Duration::from_millis(config.stop.patience_ms);
-        Ok(Self { address, store, graph, control, edge, edge_task, patience })
-    }
-
-    /// Where the edge listens.
-    #[must_use]
-    pub fn address(&self) -> SocketAddr {
-        self.address
-    }
-
-    /// The store, to be looked at.
-    #[must_use]
-    pub fn store(&self) -> Arc<dyn Store> {
-        Arc::clone(&self.store)
-    }
-
-    /// What was said to the switch for a job.
-    pub async fn transcript(&self, switch: &str, job: &str) -> Option<String> {
-        let key = Key::Transcript(SwitchId::parse(switch).ok()?, JobId(job.parse().ok()?));
-        match self.store.read(&[key]).await.ok()?.pop()??.record {
-            Record::Transcript(transcript) => Some(transcript.text),
-            _ => None,
-        }
-    }
-
-    /// Stops taking requests, lets what is at work come to a safe point, and closes the store.
-    pub async fn stop(self) {
-        self.edge.stop(true).await;
-        if let Ok(Err(error)) = self.edge_task.await {
-            tracing::warn!(%error, "the edge ended badly");
-        }
-        self.graph.stop(self.patience).await;
-        if let Some(control) = self.control {
-            control.close().await;
-        }
-        tracing::info!("stopped");
+        let limits = config.stop;
+        Ok(Application { address, store, graph, control, edge, edge_task, drain, limits })
     }
 }
 
@@ -250,6 +303,12 @@ impl Operator {
                 Ok(describe(&applied))
             }
             Question::ListSwitches => operations::list_switches(&*self.store).await,
+            Question::ListDrift { switch } => operations::drift::list(&*self.store, switch.as_deref()).await,
+            Question::Check { switch, repair } => {
+                let id = operations::find_switch(&*self.store, &switch).await?;
+                self.graph.check(&id, operations::drift::consent(repair)).await?;
+                Ok(vec![operations::drift::ordered(&id)])
+            }
             Question::DeadLetters => operations::dead_letters(&*self.store).await,
             Question::ExportStore { file } => operations::export_store(Arc::clone(&self.whole), file).await,
             Question::Release { switch } => {

@@ -9,6 +9,7 @@ use crate::domain::ids::{JobId, SubscriptionId};
 use crate::domain::record::{Index, Key, Record, SubscriptionRecord, Tag};
 use crate::domain::retention::{Tombstone, Verdict, judge};
 use crate::domain::time::UnixMillis;
+use crate::fail_points::{FailPoint, reach};
 use crate::outside::{Outside, put};
 use crate::ports::store::{Commit, Expectation, Member, StoreUnavailable, Stored, Write};
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, WrapFuture};
@@ -32,6 +33,7 @@ impl Archivist {
     }
 
     fn sweep(&mut self, context: &mut Context<Self>) {
+        reach(FailPoint::ArchivistSweeping);
         if std::mem::replace(&mut self.sweeping, true) {
             return;
         }

@@ -1,18 +1,26 @@
 //! The fleet: starts, watches and restarts the switch supervisors of its share of the switches.
 //!
 //! A supervisor is made when there is work for its switch. Its task is watched: when it panicked, the socket that it may
-//! have left open is shut, the panic is counted, and after a back-off a fresh one is made, which reads all it needs from
-//! the store. One bad switch never touches another. Nobody else holds a supervisor's address.
+//! have left open is shut, what it was at work on is charged with the panic, and after the wait that `domain/restart.rs` says a
+//! fresh one is made, which puts the charge on record and reads all it needs from the store. One that panics again and again has its switch
+//! quarantined. One bad switch never touches another. Nobody else holds a supervisor's address.
+//!
+//! A fleet that panics takes its supervisors with it, and its successor shuts the sockets that they left: a supervisor whom
+//! nobody watches would work on beside a second one for its switch.
 //!
 //! Only switches of which this instance is the preferred one are taken up; the supervisor of one that is another's by
 //! now is told to look, and hands it over.
 
-use crate::domain::ids::SwitchId;
+use crate::domain::failure::{DriverFailure, FailureClass};
+use crate::domain::ids::{CommitId, SwitchId};
 use crate::domain::record::Tag;
+use crate::domain::restart::{RestartEffect, RestartEvent, RestartPolicy, RestartState, Run};
+use crate::domain::session::WorkItem;
+use crate::fail_points::{FailPoint, reach};
 use crate::outside::{Outside, Wakes};
 use crate::safeguards::{Safeguard, stands};
-use crate::supervision::RestartWaits;
-use crate::switch::{StopWork, SwitchSupervisor, Unheard, Wake};
+use crate::supervision::{Watched, millis_since};
+use crate::switch::{Aftermath, AtWork, Memory, StopWork, SwitchSupervisor, Unheard, Wake};
 use actix::{
     Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, ResponseActFuture,
     WrapFuture,
@@ -38,11 +46,24 @@ pub struct LookAgain;
 #[rtype(result = "()")]
 pub struct StopFleet;
 
-/// After so long without a panic, a supervisor's earlier ones are forgotten.
-const FORGIVEN_AFTER: Duration = Duration::from_secs(300);
+/// A supervisor, and what is needed when it panics.
+struct Running {
+    addr: Addr<SwitchSupervisor>,
+    unheard: Unheard,
+    at_work: AtWork,
+    since: Instant,
+    past: Past,
+}
+
+/// What one supervisor of a switch hands to the next.
+#[derive(Clone, Default)]
+struct Past {
+    restarts: RestartState,
+    aftermath: Aftermath,
+}
 
 enum Child {
-    Running { addr: Addr<SwitchSupervisor>, unheard: Unheard, panics: u32, since: Instant },
+    Running(Running),
     Restarting,
 }
 
@@ -63,6 +84,10 @@ impl Share {
         switch.hash(&mut hasher);
         usize::try_from(hasher.finish() % of as u64).unwrap_or(0)
     }
+
+    fn has(self, switch: &SwitchId) -> bool {
+        Self::index_for(switch, self.of) == self.index
+    }
 }
 
 /// The actor.
@@ -70,7 +95,7 @@ pub struct Fleet {
     outside: Arc<Outside>,
     wakes: Arc<dyn Wakes>,
     share: Share,
-    waits: RestartWaits,
+    policy: RestartPolicy,
     children: BTreeMap<SwitchId, Child>,
     stopping: bool,
 }
@@ -79,22 +104,21 @@ impl Fleet {
     /// One with no supervisor yet.
     #[must_use]
     pub fn new(outside: Arc<Outside>, wakes: Arc<dyn Wakes>, share: Share) -> Self {
-        let supervision = &outside.settings.supervision;
-        let waits = RestartWaits {
-            first: Duration::from_millis(supervision.first_restart_ms),
-            longest: Duration::from_millis(supervision.longest_restart_ms),
-        };
-        Self { outside, wakes, share, waits, children: BTreeMap::new(), stopping: false }
+        let policy = outside.settings.supervision.restart_policy();
+        Self { outside, wakes, share, policy, children: BTreeMap::new(), stopping: false }
     }
 
-    fn start(&mut self, id: &SwitchId, panics: u32, context: &mut Context<Self>) {
-        let unheard = Unheard::default();
+    fn start(&mut self, id: &SwitchId, past: Past, context: &mut Context<Self>) {
+        let (unheard, at_work) = (Unheard::default(), AtWork::default());
         let (outside, wakes) = (Arc::clone(&self.outside), Arc::clone(&self.wakes));
-        let child = SwitchSupervisor::new(outside, wakes, id.clone(), unheard.clone());
+        let memory =
+            Memory { unheard: unheard.clone(), at_work: at_work.clone(), aftermath: past.aftermath.clone() };
+        let child = SwitchSupervisor::new(outside, wakes, id.clone(), memory);
         let child_context = Context::new();
         let addr = child_context.address();
-        let task = actix_rt::spawn(child_context.into_future(child));
-        self.children.insert(id.clone(), Child::Running { addr, unheard, panics, since: Instant::now() });
+        let task = Watched::spawn(child_context.into_future(child));
+        let running = Running { addr, unheard, at_work, since: Instant::now(), past };
+        self.children.insert(id.clone(), Child::Running(running));
         let id = id.clone();
         context.spawn(task.into_actor(self).map(move |ended, fleet, context| match ended {
             Ok(()) => fleet.ended(&id, context),
@@ -105,22 +129,18 @@ impl Fleet {
     /// It stopped by itself: there was nothing to do, or it isn't ours, or it was asked to. The next wake makes another,
     /// and one that it did not hear any more is the next.
     fn ended(&mut self, id: &SwitchId, context: &mut Context<Self>) {
-        if let Some(Child::Running { unheard, .. }) = self.children.remove(id)
-            && unheard.any()
+        if let Some(Child::Running(running)) = self.children.remove(id)
+            && running.unheard.any()
         {
             self.wake(id, context);
         }
     }
 
     fn panicked(&mut self, id: SwitchId, context: &mut Context<Self>) {
-        let earlier = match self.children.get(&id) {
-            Some(Child::Running { panics, since, .. }) if since.elapsed() < FORGIVEN_AFTER => *panics,
-            _ => 0,
+        let Some(Child::Running(running)) = self.children.insert(id.clone(), Child::Restarting) else {
+            unreachable!("only a supervisor that runs can panic");
         };
-        let panics = earlier + 1;
-        let wait = self.waits.after(panics);
-        tracing::error!(switch = %id, panics, wait_ms = wait.as_millis(), "a supervisor panicked and is restarted");
-        self.children.insert(id.clone(), Child::Restarting);
+        let (past, wait) = self.judge(&id, running);
         if !stands(Safeguard::RespawnAfterPanic) {
             return;
         }
@@ -131,26 +151,49 @@ impl Fleet {
         };
         context.spawn(closed.into_actor(self).map(move |(), fleet, context| {
             if !fleet.stopping {
-                fleet.start(&id, panics, context);
+                fleet.start(&id, past, context);
             }
         }));
     }
 
+    /// Charges the panic, and answers what the next supervisor gets, and when.
+    fn judge(&self, id: &SwitchId, running: Running) -> (Past, Duration) {
+        let Running { at_work, since, past, .. } = running;
+        let note = at_work.read();
+        let run = Run { lasted_millis: millis_since(since), progressed: note.progressed };
+        let (restarts, effect) = past.restarts.apply(RestartEvent::Panicked(run), &self.policy);
+        let over = note.item.as_ref().map_or_else(|| "the switch itself".into(), WorkItem::to_member);
+        let wait_millis = match effect {
+            RestartEffect::Restart { wait_millis } => wait_millis,
+            RestartEffect::Escalate { wait_millis } => {
+                past.aftermath.quarantine(gave_up(&over));
+                wait_millis
+            }
+        };
+        tracing::error!(switch = %id, over, ?restarts, wait_millis, "a supervisor panicked and is restarted");
+        if let Some(item) = note.item {
+            past.aftermath.charge(CommitId(self.outside.entropy.uuid()), item);
+        }
+        (Past { restarts, ..past }, Duration::from_millis(wait_millis))
+    }
+
     fn wake(&mut self, id: &SwitchId, context: &mut Context<Self>) {
+        reach(FailPoint::SwitchWoken);
         match self.children.get(id) {
-            Some(Child::Running { addr, unheard, .. }) => {
-                unheard.add();
-                addr.do_send(Wake);
+            Some(Child::Running(running)) => {
+                running.unheard.add();
+                running.addr.do_send(Wake);
             }
             // The fresh one asks the store when it starts.
             Some(Child::Restarting) => {}
             None if self.stopping || !self.outside.owns(&Tag::Switch(id.clone())) => {}
-            None => self.start(id, 0, context),
+            None => self.start(id, Past::default(), context),
         }
     }
 
     /// Asks the store for work whose wake was lost, or that was there before this process.
     fn sweep(&mut self, context: &mut Context<Self>) {
+        reach(FailPoint::FleetSweeping);
         if !stands(Safeguard::Sweep) {
             return;
         }
@@ -159,7 +202,7 @@ impl Fleet {
         context.spawn(asked.into_actor(self).map(|switches, fleet, context| match switches {
             Ok(switches) => {
                 let share = fleet.share;
-                let ours = switches.iter().filter(|id| Share::index_for(id, share.of) == share.index);
+                let ours = switches.iter().filter(|id| share.has(id));
                 ours.for_each(|id| fleet.wake(id, context));
             }
             Err(error) => tracing::debug!(%error, "the sweep for work is asked again"),
@@ -167,10 +210,18 @@ impl Fleet {
     }
 }
 
+fn gave_up(over: &str) -> DriverFailure {
+    let detail =
+        format!("its supervisor panicked again and again, the last time over {over}; the log has more");
+    DriverFailure::new(FailureClass::SupervisorPanicked, detail)
+}
+
 impl Actor for Fleet {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Self::Context) {
+        let share = self.share;
+        self.outside.shut_left_behind(|switch| share.has(switch));
         self.sweep(context);
         let every = Duration::from_millis(self.outside.settings.supervision.sweep_ms);
         context.run_interval(every, Self::sweep);
@@ -204,7 +255,7 @@ impl Handler<StopFleet> for Fleet {
             .children
             .values()
             .filter_map(|child| match child {
-                Child::Running { addr, .. } => Some(addr.clone()),
+                Child::Running(running) => Some(running.addr.clone()),
                 Child::Restarting => None,
             })
             .collect();

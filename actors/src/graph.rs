@@ -6,16 +6,20 @@
 
 use crate::archivist::Archivist;
 use crate::checkout::CheckoutActor;
+use crate::domain::drift::{CheckOrder, Consent};
 use crate::domain::ids::{PartnerId, SwitchId};
-use crate::domain::record::{Key, Record, SwitchStatus, Tag};
+use crate::domain::record::Tag;
+use crate::domain::restart::RestartPolicy;
 use crate::fleet::{Fleet, LookAgain, Share, StopFleet, WakeSwitch};
-use crate::membership::{Leave, Membership};
-use crate::outside::{Outside, Wakes, put};
+use crate::membership::{Leave, Membership, OtherIsLeaving, PrepareToLeave};
+use crate::outside::{Outside, Wakes};
 use crate::ports::hints::Hint;
 use crate::ports::store::CommitError;
 use crate::ports::webhook::WebhookSender;
 use crate::provisioning::Provisioning;
-use crate::supervision::{Door, RestartWaits, keep};
+use crate::release::release;
+use crate::supervision::{Door, keep};
+use crate::surveyor::{self, OrderError, Surveyor};
 use crate::webhook::{StopDelivery, WakePartner, WebhookActor};
 use actix_rt::Arbiter;
 use std::rc::Rc;
@@ -56,6 +60,11 @@ impl Doors {
             Hint::Partner(partner) => self.wake_webhook(*partner),
             // A switch that was not in it may have work.
             Hint::Inventory => self.members_changed(),
+            Hint::Leaving(instance) => {
+                if let Some(membership) = self.membership.addr() {
+                    membership.do_send(OtherIsLeaving(*instance));
+                }
+            }
         }
     }
 }
@@ -159,11 +168,7 @@ impl Graph {
     where
         S: Fn() -> Rc<dyn WebhookSender> + Send + 'static,
     {
-        let supervision = &outside.settings.supervision;
-        let waits = RestartWaits {
-            first: Duration::from_millis(supervision.first_restart_ms),
-            longest: Duration::from_millis(supervision.longest_restart_ms),
-        };
+        let policy = outside.settings.supervision.restart_policy();
         let fleets = (0..shares).map(|_| Door::default()).collect();
         let doors = Doors {
             outside: Arc::clone(&outside),
@@ -176,11 +181,11 @@ impl Graph {
         let provisioning = Provisioning::new(Arc::clone(&outside.store), checkout.clone());
 
         let (ours, wakes) = (Arc::clone(&outside), Arc::clone(&doors));
-        threads.with_another(move || start_edge_actors(ours, wakes, checkout, waits, &sender));
+        threads.with_another(move || start_edge_actors(ours, wakes, checkout, policy, &sender));
         for index in 0..shares {
             let share = Share { index, of: shares };
             let (ours, wakes) = (Arc::clone(&outside), Arc::clone(&doors));
-            threads.with_another(move || start_fleet(ours, wakes, share, waits));
+            threads.with_another(move || start_fleet(ours, wakes, share, policy));
         }
         let arbiters = match threads {
             Threads::Own(arbiters) => arbiters,
@@ -209,14 +214,29 @@ impl Graph {
     }
 
     /// Lets every supervisor come to a safe point, for at most `patience`, hands everything over, and ends all threads.
-    /// What was under way is in the store, and is taken up by another instance, or at the next start.
     pub async fn stop(self, patience: Duration) {
-        if tokio::time::timeout(patience, self.come_to_rest()).await.is_err() {
+        self.come_to_rest(patience).await;
+        self.end().await;
+    }
+
+    /// Takes up nothing more, lets every supervisor and webhook come to a safe point, for at most `patience`, and hands
+    /// everything over. Checkouts are still accepted: others take them up.
+    pub async fn come_to_rest(&self, patience: Duration) {
+        if let Some(membership) = self.doors.membership.addr() {
+            // Gone already, it has left.
+            let _ = membership.send(PrepareToLeave).await;
+        }
+        if tokio::time::timeout(patience, self.all_at_rest()).await.is_err() {
             tracing::warn!(
                 patience_ms = patience.as_millis(),
                 "some switches or webhooks were still at work when the patience ended"
             );
         }
+    }
+
+    /// Leaves the others, and ends all threads. What is still under way is in the store, and is taken up by another
+    /// instance, or at the next start.
+    pub async fn end(self) {
         if let Some(membership) = self.doors.membership.addr() {
             // Gone already, it has left.
             let _ = membership.send(Leave).await;
@@ -227,7 +247,7 @@ impl Graph {
         }
     }
 
-    async fn come_to_rest(&self) {
+    async fn all_at_rest(&self) {
         let fleets = self.doors.fleets.iter().filter_map(Door::addr).map(|fleet| fleet.send(StopFleet));
         let webhook = self.doors.webhook.addr().map(|webhook| webhook.send(StopDelivery));
         // Who is gone has stopped.
@@ -242,33 +262,37 @@ fn start_edge_actors(
     outside: Arc<Outside>,
     doors: Arc<Doors>,
     checkout: Door<CheckoutActor>,
-    waits: RestartWaits,
+    policy: RestartPolicy,
     sender: &dyn Fn() -> Rc<dyn WebhookSender>,
 ) {
     let (for_webhook, sender, webhook) = (Arc::clone(&outside), sender(), doors.webhook.clone());
     let for_archivist = Arc::clone(&outside);
-    actix_rt::spawn(keep("archivist", Door::default(), waits, move || {
+    actix_rt::spawn(keep("archivist", Door::default(), policy, move || {
         Archivist::new(Arc::clone(&for_archivist))
+    }));
+    let (for_surveyor, wakes) = (Arc::clone(&outside), Arc::clone(&doors));
+    actix_rt::spawn(keep("surveyor", Door::default(), policy, move || {
+        Surveyor::new(Arc::clone(&for_surveyor), Arc::clone(&wakes) as Arc<dyn Wakes>)
     }));
     let (for_membership, all, membership) =
         (Arc::clone(&outside), Arc::clone(&doors), doors.membership.clone());
     if outside.store.is_shared() {
         actix_rt::spawn(hear(Arc::clone(&doors), outside.hints.subscribe()));
     }
-    actix_rt::spawn(keep("membership", membership, waits, move || {
+    actix_rt::spawn(keep("membership", membership, policy, move || {
         Membership::new(Arc::clone(&for_membership), Arc::clone(&all) as Arc<dyn Wakes>)
     }));
-    actix_rt::spawn(keep("checkout", checkout, waits, move || {
+    actix_rt::spawn(keep("checkout", checkout, policy, move || {
         CheckoutActor::new(Arc::clone(&outside), Arc::clone(&doors) as Arc<dyn Wakes>)
     }));
-    actix_rt::spawn(keep("webhook", webhook, waits, move || {
+    actix_rt::spawn(keep("webhook", webhook, policy, move || {
         WebhookActor::new(Arc::clone(&for_webhook), Rc::clone(&sender))
     }));
 }
 
-fn start_fleet(outside: Arc<Outside>, doors: Arc<Doors>, share: Share, waits: RestartWaits) {
+fn start_fleet(outside: Arc<Outside>, doors: Arc<Doors>, share: Share, policy: RestartPolicy) {
     let door = doors.fleets[share.index].clone();
-    actix_rt::spawn(keep("fleet", door, waits, move || {
+    actix_rt::spawn(keep("fleet", door, policy, move || {
         Fleet::new(Arc::clone(&outside), Arc::clone(&doors) as Arc<dyn Wakes>, share)
     }));
 }
@@ -280,18 +304,28 @@ pub struct Operator {
 }
 
 impl Operator {
-    /// Releases a switch from quarantine, on record, whoever has it; its queue goes on when they look.
+    /// Releases a switch from quarantine, and the ports that were set aside, on record, whoever has it; its queue goes on when
+    /// they look.
     ///
     /// # Errors
     /// [`CommitError`].
     pub async fn release(&self, switch: &SwitchId) -> Result<(), CommitError> {
         let outside = &self.doors.outside;
-        let status = SwitchStatus { switch: switch.clone(), quarantined: None, since: outside.clock.now() };
-        // The operator's word needs no lease: it is nobody's but theirs.
-        let mut commit = outside.commit(Tag::Switch(switch.clone()));
-        commit.writes.push(put(Key::SwitchStatus(switch.clone()), Record::SwitchStatus(status)));
-        outside.store.commit(vec![commit]).await?;
+        release(&*outside.store, &*outside.clock, &*outside.entropy, switch).await?;
         outside.hints.publish(Hint::Released(switch.clone()));
+        self.doors.wake_fleet(switch);
+        Ok(())
+    }
+
+    /// Has a switch's managed ports checked, whoever has it. `consent` says what may be repaired.
+    ///
+    /// # Errors
+    /// [`OrderError`].
+    pub async fn check(&self, switch: &SwitchId, consent: Consent) -> Result<(), OrderError> {
+        let outside = &self.doors.outside;
+        let order = CheckOrder { at: outside.clock.now(), consent };
+        surveyor::order(&*outside.store, &*outside.entropy, switch, order).await?;
+        outside.hints.publish(Hint::Switch(switch.clone()));
         self.doors.wake_fleet(switch);
         Ok(())
     }

@@ -23,9 +23,11 @@ pub mod membership;
 pub mod outside;
 pub mod ports;
 pub mod provisioning;
+pub mod release;
 pub mod safeguards;
 pub mod settings;
 pub mod supervision;
+pub mod surveyor;
 pub mod switch;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

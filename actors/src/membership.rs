@@ -3,6 +3,8 @@
 //! It beats, extends the tenure from the moment at which a successful beat began, and tells everyone to look again when
 //! the roll has changed, so that work moves to who joins and away from who is gone. When a tenure is over, whatever
 //! the reason, it shuts the sockets to switches, and goes on under a new id: what the old one held may have been taken, and is never assumed to be ours.
+//! An instance that is about to leave is off the roll from when it says so, so that others are preferred for what it gives
+//! back; it is in the census until nobody works under its leases, since whoever is not may be displaced.
 //! On a store that isn't shared there is one member and nothing to do.
 
 mod holding;
@@ -13,7 +15,9 @@ pub use roll::{Members, Roll};
 
 use crate::domain::ids::InstanceId;
 use crate::domain::liveness::{Asked, Census, Heartbeat};
+use crate::fail_points::{FailPoint, reach};
 use crate::outside::{Outside, Wakes};
+use crate::ports::hints::Hint;
 use crate::ports::store::StoreUnavailable;
 use actix::{
     Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseActFuture,
@@ -22,6 +26,16 @@ use actix::{
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// This instance is about to leave: it takes up nothing more, and the others are told to take up what it gives back.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct PrepareToLeave;
+
+/// Another one is about to leave.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct OtherIsLeaving(pub InstanceId);
 
 /// Take this instance out of the census, and end. Its leases were given back.
 #[derive(Message)]
@@ -60,6 +74,8 @@ pub struct Membership {
     wakes: Arc<dyn Wakes>,
     census: Census,
     former: BTreeSet<InstanceId>,
+    /// Those that said that they are about to leave.
+    departing: BTreeSet<InstanceId>,
     told: Option<Told>,
     away: bool,
     leaving: bool,
@@ -78,6 +94,7 @@ impl Membership {
             wakes,
             census: Census::default(),
             former: BTreeSet::new(),
+            departing: BTreeSet::new(),
             told: None,
             away: false,
             leaving: false,
@@ -127,6 +144,9 @@ impl Membership {
         tracing::error!(old = %old.me, new = %me, "this instance could not show that it lives, and joins anew");
         self.outside.enforce_tenures();
         self.former.insert(old.me);
+        if self.departing.remove(&old.me) {
+            self.departing.insert(me);
+        }
         let over = old.over.iter().copied().chain([old.me]).collect();
         self.outside.holdings.forget();
         self.outside.members.publish(Roll::joining(me, Arc::clone(&self.outside.clock), over));
@@ -147,6 +167,7 @@ impl Membership {
     }
 
     fn learn(&mut self, beaten: Beaten, context: &mut Context<Self>) {
+        reach(FailPoint::MembershipBeaten);
         if self.leaving {
             return;
         }
@@ -183,7 +204,8 @@ impl Membership {
         if roll.me == me && roll.tenure.extend(asked.at + tenure) {
             let mut living = self.census.living(lease);
             self.former.retain(|id| living.contains(id));
-            living.retain(|id| !self.former.contains(id));
+            self.departing.retain(|id| *id == me || living.contains(id));
+            living.retain(|id| !self.former.contains(id) && !self.departing.contains(id));
             let over = self.census.dead(lease).union(&self.former).copied().collect();
             members.publish(Roll { living, over, ..Roll::clone(&roll) });
             self.ring_at_the_end((asked.at + tenure).saturating_sub(asked.answered), context);
@@ -200,6 +222,16 @@ impl Membership {
             }
             .into_actor(self),
         );
+    }
+
+    /// Takes one off the roll that is still in the census.
+    fn depart(&mut self, id: InstanceId) {
+        let members = &self.outside.members;
+        let roll = members.roll();
+        self.departing.insert(id);
+        let living = roll.living.iter().copied().filter(|living| *living != id).collect();
+        members.publish(Roll { living, ..Roll::clone(&roll) });
+        self.tell();
     }
 
     /// Tells everyone to look again, if there is anything to see.
@@ -240,8 +272,9 @@ impl Handler<Leave> for Membership {
         self.leaving = true;
         let (outside, turn) = (Arc::clone(&self.outside), Arc::clone(&self.turn));
         let roll = outside.members.roll();
-        // Whoever is still at work writes nothing from here on.
+        // Whoever is still at work writes nothing from here on, and its session doesn't stand in a successor's way.
         roll.tenure.end();
+        outside.enforce_tenures();
         let left = async move {
             if outside.store.is_shared() {
                 let _turn = turn.lock().await;
@@ -252,5 +285,28 @@ impl Handler<Leave> for Membership {
             }
         };
         Box::pin(left.into_actor(self).map(|(), _, context| context.stop()))
+    }
+}
+
+impl Handler<PrepareToLeave> for Membership {
+    type Result = ();
+
+    fn handle(&mut self, _: PrepareToLeave, _: &mut Self::Context) {
+        if self.outside.store.is_shared() {
+            let me = self.outside.members.roll().me;
+            self.outside.hints.publish(Hint::Leaving(me));
+            self.depart(me);
+        }
+    }
+}
+
+impl Handler<OtherIsLeaving> for Membership {
+    type Result = ();
+
+    fn handle(&mut self, OtherIsLeaving(id): OtherIsLeaving, _: &mut Self::Context) {
+        // A hint is not to be trusted with more than a look: nobody else says when this one stops.
+        if id != self.outside.members.roll().me {
+            self.depart(id);
+        }
     }
 }

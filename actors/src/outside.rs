@@ -1,7 +1,7 @@
 //! What every actor of the graph is given: the outside, behind its traits, and the limits.
 
 use crate::domain::ids::{CommitId, InstanceId, PartnerId, SwitchId};
-use crate::domain::record::Tag;
+use crate::domain::record::{Key, Tag};
 use crate::membership::{Holdings, Members};
 use crate::ports::driver::SwitchDriver;
 use crate::ports::guard::SessionGuard;
@@ -82,6 +82,12 @@ impl Outside {
         self.guards.lock().unwrap_or_else(PoisonError::into_inner).entry(switch.clone()).or_default().clone()
     }
 
+    /// Shuts the sockets of switches that nobody supervises: the fleet that did is gone, and its supervisors with it.
+    pub fn shut_left_behind(&self, is_ours: impl Fn(&SwitchId) -> bool) {
+        let guards = self.guards.lock().unwrap_or_else(PoisonError::into_inner);
+        guards.iter().filter(|(id, _)| is_ours(id)).for_each(|(_, guard)| guard.shut());
+    }
+
     /// Shuts every socket whose tenure is over.
     pub fn enforce_tenures(&self) {
         let guards = self.guards.lock().unwrap_or_else(PoisonError::into_inner);
@@ -100,6 +106,21 @@ impl Outside {
             events: Vec::new(),
             durability: Durability::Durable,
             order: Order::InTurn,
+        }
+    }
+
+    /// Reads records for work that is already on record, however long the store is away.
+    pub async fn read_surely(&self, keys: &[Key]) -> Vec<Option<Stored>> {
+        let mut wait = Duration::from_millis(50);
+        loop {
+            match self.store.read(keys).await {
+                Ok(read) => return read,
+                Err(error) => {
+                    tracing::debug!(%error, wait_ms = wait.as_millis(), "a read is asked for again");
+                    tokio::time::sleep(wait).await;
+                    wait = (wait * 2).min(Duration::from_secs(5));
+                }
+            }
         }
     }
 
@@ -129,12 +150,12 @@ impl Outside {
 
 /// What a read record expects of the commit that changes it.
 #[must_use]
-pub fn unchanged(key: crate::domain::record::Key, read: Option<&Stored>) -> Expectation {
+pub fn unchanged(key: Key, read: Option<&Stored>) -> Expectation {
     Expectation { key, version: read.map(|stored| stored.version) }
 }
 
 /// Puts a record.
 #[must_use]
-pub fn put(key: crate::domain::record::Key, record: crate::domain::record::Record) -> Write {
+pub fn put(key: Key, record: crate::domain::record::Record) -> Write {
     Write::Put(key, record)
 }

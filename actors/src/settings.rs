@@ -1,7 +1,10 @@
 //! Every limit of the graph, as a number with its unit. `config/default.toml` has the values that ship.
 
 use crate::domain::delivery::DeliveryPolicy;
+use crate::domain::drift::DriftPolicy;
 use crate::domain::job::RetryPolicy;
+use crate::domain::restart::RestartPolicy;
+use crate::domain::upkeep::UpkeepPolicy;
 use serde::Deserialize;
 use std::time::Duration;
 
@@ -31,6 +34,8 @@ pub struct JobSettings {
     pub in_all_ms: u64,
     /// How old a job may get before it fails without having been tried.
     pub max_age_ms: u64,
+    /// Panics of a supervisor over one job until it fails.
+    pub panics: u32,
 }
 
 /// How switches are supervised.
@@ -55,6 +60,12 @@ pub struct SupervisionSettings {
     pub first_restart_ms: u64,
     /// Longest such wait.
     pub longest_restart_ms: u64,
+    /// A run of an actor that lasted so long forgives all panics before it.
+    pub forgive_panics_ms: u64,
+    /// Panics in a row until a switch is quarantined.
+    pub quarantine_panics: u32,
+    /// Panics over the repair of one port until it is set aside.
+    pub repair_panics: u32,
 }
 
 /// How webhooks are delivered.
@@ -73,6 +84,8 @@ pub struct DeliverySettings {
     pub max_in_flight: usize,
     /// How often the store is asked for events whose wake was lost.
     pub sweep_ms: u64,
+    /// Panics over one event until it is a dead letter.
+    pub panics: u32,
 }
 
 /// How long what has ended is kept.
@@ -96,6 +109,71 @@ impl RetentionSettings {
     #[must_use]
     pub fn keep_ms(&self) -> u64 {
         self.full_days.saturating_mul(86_400_000)
+    }
+}
+
+/// How ports that somebody else changed are found and repaired.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DriftSettings {
+    /// How often each switch's managed ports are compared with what they should be; 0 is never by itself.
+    pub check_ms: u64,
+    /// How often the store is asked for switches whose check is due.
+    pub sweep_ms: u64,
+    /// How often switches that are new in the inventory are entered for their checks.
+    pub enrol_ms: u64,
+    /// Checks that one sweep begins, at most.
+    pub max_checks_per_sweep: usize,
+    /// Sessions that may break before a check is given up.
+    pub attempts: u32,
+    /// When a check that was given up is tried again.
+    pub retry_ms: u64,
+    /// A switch that went away and came back isn't checked again within this.
+    pub reconnect_pause_ms: u64,
+    /// Ports that one check repairs; when more differ, none is.
+    pub max_repairs: usize,
+    /// Repairs of one port before it is left alone.
+    pub max_repairs_per_port: u32,
+    /// Between the first repair of a port and the second; it doubles.
+    pub first_wait_ms: u64,
+    /// After so long without a repair, a port's earlier ones no longer count.
+    pub forget_ms: u64,
+    /// Entries that are kept of what differed on one switch.
+    pub max_entries: usize,
+}
+
+impl Default for DriftSettings {
+    fn default() -> Self {
+        Self {
+            check_ms: 86_400_000,
+            sweep_ms: 60_000,
+            enrol_ms: 3_600_000,
+            max_checks_per_sweep: 50,
+            attempts: 3,
+            retry_ms: 900_000,
+            reconnect_pause_ms: 60_000,
+            max_repairs: 8,
+            max_repairs_per_port: 3,
+            first_wait_ms: 600_000,
+            forget_ms: 604_800_000,
+            max_entries: 200,
+        }
+    }
+}
+
+impl DriftSettings {
+    /// As the verdict takes it.
+    #[must_use]
+    pub fn policy(&self) -> DriftPolicy {
+        DriftPolicy {
+            most_repairs: self.max_repairs,
+            upkeep: UpkeepPolicy {
+                most_repairs: self.max_repairs_per_port,
+                first_wait_millis: self.first_wait_ms,
+                forget_millis: self.forget_ms,
+            },
+            entries: self.max_entries,
+        }
     }
 }
 
@@ -125,6 +203,8 @@ pub struct GraphSettings {
     pub delivery: DeliverySettings,
     /// What has ended.
     pub retention: RetentionSettings,
+    /// Drift.
+    pub drift: DriftSettings,
     /// Several instances.
     pub cluster: ClusterSettings,
 }
@@ -143,6 +223,7 @@ impl Default for JobSettings {
             longest_back_off_ms: 30_000,
             in_all_ms: 600_000,
             max_age_ms: 86_400_000,
+            panics: 3,
         }
     }
 }
@@ -159,6 +240,9 @@ impl Default for SupervisionSettings {
             sweep_ms: 10_000,
             first_restart_ms: 100,
             longest_restart_ms: 30_000,
+            forgive_panics_ms: 300_000,
+            quarantine_panics: 10,
+            repair_panics: 3,
         }
     }
 }
@@ -172,6 +256,7 @@ impl Default for DeliverySettings {
             max_in_flight_per_partner: 32,
             max_in_flight: 512,
             sweep_ms: 10_000,
+            panics: 3,
         }
     }
 }
@@ -224,7 +309,36 @@ impl ClusterSettings {
     }
 }
 
+impl SupervisionSettings {
+    /// As the restart machine takes it.
+    #[must_use]
+    pub fn restart_policy(&self) -> RestartPolicy {
+        RestartPolicy {
+            first_wait_millis: self.first_restart_ms,
+            longest_wait_millis: self.longest_restart_ms,
+            escalate_after: self.quarantine_panics,
+            forgive_millis: self.forgive_panics_ms,
+        }
+    }
+}
+
 impl GraphSettings {
+    /// Whether the limits on panics fit together: what one job can cause must not quarantine its switch.
+    ///
+    /// # Errors
+    /// The key, the value seen, and what is accepted.
+    pub fn check_panics(&self) -> Result<(), String> {
+        let by_one_job = self.job.panics.saturating_add(self.supervision.repair_panics);
+        if self.supervision.quarantine_panics > by_one_job {
+            return Ok(());
+        }
+        Err(format!(
+            "supervision.quarantine_panics is {}: more than job.panics and supervision.repair_panics together is \
+             accepted, {by_one_job}, or one job would quarantine its switch",
+            self.supervision.quarantine_panics
+        ))
+    }
+
     /// How a save that failed is tried again: as a job is, with a wait that grows to that of a repair.
     #[must_use]
     pub fn save_policy(&self) -> RetryPolicy {
@@ -241,6 +355,7 @@ impl JobSettings {
             first_back_off_millis: self.first_back_off_ms,
             longest_back_off_millis: self.longest_back_off_ms,
             in_all_millis: self.in_all_ms,
+            panics: self.panics,
         }
     }
 }
@@ -253,6 +368,7 @@ impl DeliverySettings {
             attempts: self.attempts,
             first_wait_millis: self.first_wait_ms,
             longest_wait_millis: self.longest_wait_ms,
+            panics: self.panics,
         }
     }
 }

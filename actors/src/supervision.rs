@@ -1,12 +1,20 @@
 //! Actors that must always be there: each is made by a factory, watched by its task, and made anew when it panics.
 //!
 //! A panic in a handler ends an actor's task; what it knew is gone with it, and its successor reads the store. Nobody
-//! but the keeper holds the child's address: others hold a [`Door`], which leads to whoever is there now.
+//! but the keeper holds the child's address: others hold a [`Door`], which leads to whoever is there now. What follows a panic
+//! is for `domain/restart.rs` to say.
 
+use crate::domain::restart::{RestartEffect, RestartEvent, RestartPolicy, RestartState, Run};
 use actix::{Actor, Addr, Context};
+use futures_util::FutureExt as _;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task;
 use std::time::Duration;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 /// The way to an actor, across its restarts.
 pub struct Door<A: Actor>(Arc<watch::Sender<Option<Addr<A>>>>);
@@ -42,57 +50,109 @@ impl<A: Actor> Door<A> {
     }
 }
 
-/// Waits between restarts: doubling, bounded.
-#[derive(Debug, Clone, Copy)]
-pub struct RestartWaits {
-    /// After the first panic.
-    pub first: Duration,
-    /// At most.
-    pub longest: Duration,
-}
+/// A task that ends when nobody watches it any more: its keeper's panic would leave it at work unseen, beside its successor.
+///
+/// Its panic is caught before the task is dropped. An actor's context that is dropped handles what is left in its mailbox, and if
+/// that panics too, while the first panic still unwinds, the whole process is aborted.
+pub struct Watched<T>(JoinHandle<Result<T, Panicked>>);
 
-impl RestartWaits {
-    /// After panic number `panics`, from 1.
-    #[must_use]
-    pub fn after(&self, panics: u32) -> Duration {
-        self.first.saturating_mul(1 << panics.saturating_sub(1).min(16)).min(self.longest)
+/// The task panicked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Panicked;
+
+impl<T: 'static> Watched<T> {
+    /// Runs it on this thread.
+    pub fn spawn(task: impl Future<Output = T> + 'static) -> Self {
+        // Nobody sees what it left half-made: it is dropped, and its successor asks the store.
+        let caught = AssertUnwindSafe(task).catch_unwind();
+        Self(actix_rt::spawn(async move { caught.await.map_err(|_| Panicked) }))
     }
 }
 
-/// Runs an actor on this thread until it stops by itself, starting it again whenever it panics.
-pub async fn keep<A>(name: &'static str, door: Door<A>, waits: RestartWaits, factory: impl Fn() -> A)
+impl<T> Future for Watched<T> {
+    type Output = Result<T, Panicked>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut task::Context<'_>) -> task::Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(context).map(|ended| ended.unwrap_or(Err(Panicked)))
+    }
+}
+
+impl<T> Drop for Watched<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Whole milliseconds since then.
+#[must_use]
+pub fn millis_since(then: Instant) -> u64 {
+    u64::try_from(then.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Runs an actor on this thread until it stops by itself, starting it again whenever it panics. It is never given up.
+pub async fn keep<A>(name: &'static str, door: Door<A>, policy: RestartPolicy, factory: impl Fn() -> A)
 where
     A: Actor<Context = Context<A>>,
 {
-    let mut panics = 0;
+    let mut state = RestartState::default();
     loop {
-        let context = Context::new();
+        let (context, began) = (Context::new(), Instant::now());
         door.lead_to(Some(actix::AsyncContext::address(&context)));
-        let ended = actix_rt::spawn(context.into_future(factory())).await;
+        let ended = Watched::spawn(context.into_future(factory())).await;
         door.lead_to(None);
         if ended.is_ok() {
             return;
         }
-        panics += 1;
-        let wait = waits.after(panics);
-        tracing::error!(
-            actor = name,
-            panics,
-            wait_ms = wait.as_millis(),
-            "an actor panicked and is started again"
-        );
-        tokio::time::sleep(wait).await;
+        let run = Run { lasted_millis: millis_since(began), progressed: false };
+        let (next, effect) = state.apply(RestartEvent::Panicked(run), &policy);
+        state = next;
+        tokio::time::sleep(Duration::from_millis(tell(name, effect))).await;
+    }
+}
+
+/// Answers how long to wait.
+fn tell(actor: &'static str, effect: RestartEffect) -> u64 {
+    match effect {
+        RestartEffect::Restart { wait_millis } => {
+            tracing::error!(actor, wait_millis, "an actor panicked and is started again");
+            wait_millis
+        }
+        RestartEffect::Escalate { wait_millis } => {
+            tracing::error!(
+                actor,
+                wait_millis,
+                "an actor panics again and again: this needs an operator; it is still started again"
+            );
+            wait_millis
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::atomic::{AtomicBool, Ordering};
 
     #[test]
-    fn waits_double_up_to_the_longest() {
-        let waits = RestartWaits { first: Duration::from_millis(100), longest: Duration::from_secs(1) };
-        let millis: Vec<_> = [1, 2, 3, 4, 5, 60].iter().map(|n| waits.after(*n).as_millis()).collect();
-        assert_eq!(millis, [100, 200, 400, 800, 1_000, 1_000]);
+    fn a_task_ends_with_whoever_watches_it() {
+        actix_rt::System::new().block_on(async {
+            let (at_work, left) = (Arc::new(AtomicBool::new(false)), Arc::new(watch::Sender::new(())));
+            let (seen, held) = (Arc::clone(&at_work), Arc::clone(&left));
+            let task = Watched::spawn(async move {
+                seen.store(true, Ordering::SeqCst);
+                let _held = held;
+                std::future::pending::<()>().await;
+            });
+            while !at_work.load(Ordering::SeqCst) {
+                tokio::task::yield_now().await;
+            }
+            drop(task);
+            let gone = async {
+                while Arc::strong_count(&left) > 1 {
+                    tokio::task::yield_now().await;
+                }
+            };
+            tokio::time::timeout(Duration::from_secs(10), gone).await.expect("it goes on");
+        });
     }
 }

@@ -7,14 +7,19 @@
 //!
 //! It owns its switch, by a lease, only while there is work or an open session, and while this instance is the preferred
 //! one for it. At a safe point after that it closes the session, gives the lease back, tells whoever is preferred, and ends.
+//! Asked to stop, it begins nothing more: what is on its way to a switch is read back and settled, what isn't is left in the queue.
 
+mod aftermath;
+mod check;
 mod choose;
 mod effects;
+mod managed;
 mod settle;
 mod standing;
 mod step;
 mod task;
 
+use crate::domain::contact::Contact;
 use crate::domain::failure::DriverFailure;
 use crate::domain::ids::{PortName, SwitchId};
 use crate::domain::record::Tag;
@@ -27,12 +32,15 @@ use crate::ports::store::StoreUnavailable;
 use actix::{
     Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, SpawnHandle, WrapFuture,
 };
+pub use aftermath::{Aftermath, AtWork};
+use check::Survey;
 use choose::{Choice, Freedom};
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use task::{Duty, Task};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 /// There may be something to do: look.
@@ -71,6 +79,17 @@ impl Unheard {
     pub fn any(&self) -> bool {
         self.0.load(Ordering::SeqCst) > 0
     }
+}
+
+/// What a supervisor shares with its fleet, which goes on when it panics.
+#[derive(Clone, Default)]
+pub struct Memory {
+    /// Wakes that it has not heard.
+    pub unheard: Unheard,
+    /// What it is at work on.
+    pub at_work: AtWork,
+    /// What the panics of those before it have left to do.
+    pub aftermath: Aftermath,
 }
 
 type Session = Option<Box<dyn SwitchSession>>;
@@ -126,11 +145,15 @@ pub struct SwitchSupervisor {
     saving: Vec<PortName>,
     save_pace: SavePace,
     proven: BTreeSet<PortName>,
+    contact: Contact,
+    survey: Option<Survey>,
     effects: VecDeque<SessionEffect>,
     busy: bool,
     woken: bool,
-    unheard: Unheard,
+    memory: Memory,
     stopping: bool,
+    /// Breaks off an opening that is under way, or waits for its turn.
+    stop_asked: Arc<Notify>,
     alarm: Option<SpawnHandle>,
     idle_since: Option<Instant>,
 }
@@ -138,7 +161,7 @@ pub struct SwitchSupervisor {
 impl SwitchSupervisor {
     /// A new one, which knows nothing yet.
     #[must_use]
-    pub fn new(outside: Arc<Outside>, wakes: Arc<dyn Wakes>, id: SwitchId, unheard: Unheard) -> Self {
+    pub fn new(outside: Arc<Outside>, wakes: Arc<dyn Wakes>, id: SwitchId, memory: Memory) -> Self {
         Self {
             outside,
             wakes,
@@ -150,11 +173,14 @@ impl SwitchSupervisor {
             saving: Vec::new(),
             save_pace: SavePace::default(),
             proven: BTreeSet::new(),
+            contact: Contact::default(),
+            survey: None,
             effects: VecDeque::new(),
             busy: false,
             woken: false,
-            unheard,
+            memory,
             stopping: false,
+            stop_asked: Arc::default(),
             alarm: None,
             idle_since: None,
         }
@@ -180,6 +206,12 @@ impl SwitchSupervisor {
             return self.off_duty(context);
         }
         match self.effects.pop_front() {
+            Some(SessionEffect::Open | SessionEffect::RunStep)
+                if self.stopping && self.state.can_be_broken_off() =>
+            {
+                self.happened(SessionEvent::BrokenOff);
+                self.pump(context);
+            }
             Some(effect) => self.perform(effect, context),
             None if self.must_leave() => self.leave(context),
             None if std::mem::take(&mut self.woken) => self.choose(context),
@@ -207,7 +239,28 @@ impl SwitchSupervisor {
         self.stopping || lapsed || !self.outside.owns(&self.tag())
     }
 
+    /// Notes what is in its hands now: opening, saving and closing are for the switch as a whole.
+    fn note_work(&self, effect: &SessionEffect) {
+        match (effect, &self.task) {
+            (SessionEffect::RunStep | SessionEffect::Settle(..), Some(task)) => {
+                self.memory.at_work.on(&task.item);
+            }
+            (
+                SessionEffect::RunStep
+                | SessionEffect::Settle(..)
+                | SessionEffect::Open
+                | SessionEffect::Close
+                | SessionEffect::Save
+                | SessionEffect::MarkSaved
+                | SessionEffect::ChooseWork
+                | SessionEffect::TellOperator,
+                _,
+            ) => self.memory.at_work.on_nothing(),
+        }
+    }
+
     fn perform(&mut self, effect: SessionEffect, context: &mut Context<Self>) {
+        self.note_work(&effect);
         match effect {
             SessionEffect::Open => self.open(context),
             SessionEffect::Close => self.close(context),
@@ -278,6 +331,12 @@ impl SwitchSupervisor {
     }
 
     fn happened_at(&mut self, event: SessionEvent, now: UnixMillis) {
+        self.contact = self.contact.after(&event);
+        if self.contact == Contact::Lost
+            && let Some(survey) = &mut self.survey
+        {
+            survey.start_over();
+        }
         self.save_pace = self.save_pace.after(&self.state, &event, now, &self.outside.settings.save_policy());
         match self.state.clone().apply(event, now, &self.outside.settings.job.policy()) {
             Ok((state, effects)) => {
@@ -293,8 +352,9 @@ impl SwitchSupervisor {
 
     fn take_up_duty(&mut self, context: &mut Context<Self>) {
         let (outside, id) = (Arc::clone(&self.outside), self.id.clone());
+        let (wakes, aftermath) = (Arc::clone(&self.wakes), self.memory.aftermath.clone());
         self.run(context, async move {
-            let news = match effects::take_up(&outside, &id).await {
+            let news = match effects::take_up(&outside, &*wakes, &id, &aftermath).await {
                 Ok(taken_up) => News::TakenUp(taken_up),
                 Err(error) => News::StoreAway(error),
             };
@@ -316,11 +376,19 @@ impl SwitchSupervisor {
         };
         let quarantined = matches!(self.state, SessionState::Quarantined { .. });
         let no_save_before = self.save_pace.waits_until(now);
-        let freedom = Freedom { may_begin, quarantined, proven: self.proven.clone(), no_save_before };
+        let freedom = Freedom {
+            may_begin,
+            quarantined,
+            proven: self.proven.clone(),
+            no_save_before,
+            contact: self.contact,
+            survey: self.survey.clone(),
+        };
         let (outside, duty, session) = (Arc::clone(&self.outside), self.duty.clone(), self.session.take());
+        let at_work = self.memory.at_work.clone();
         self.run(context, async move {
             let duty = duty.expect("only a supervisor on duty chooses");
-            let news = match choose::choose(&outside, &duty, &freedom).await {
+            let news = match choose::choose(&outside, &duty, &freedom, &at_work).await {
                 Ok(choice) => News::Chosen(choice, now),
                 Err(error) => News::StoreAway(error),
             };
@@ -341,10 +409,19 @@ impl SwitchSupervisor {
                 self.saving = ports;
                 self.happened_at(SessionEvent::Begun(Errand::Save), at);
             }
+            Choice::Check(survey) => {
+                self.survey = Some(survey);
+                self.woken = true;
+            }
+            Choice::Checked => {
+                (self.survey, self.contact) = (None, self.contact.checked());
+                self.woken = true;
+            }
             Choice::Wait(until) => self.wait(until, context),
             Choice::Rest => self.rest(context),
             Choice::Released => {
                 tracing::info!(switch = %self.id, "released from quarantine");
+                self.memory.at_work.progressed();
                 self.happened(SessionEvent::Released);
             }
             Choice::Fenced => self.learn(News::Fenced, context),
@@ -419,7 +496,7 @@ impl Handler<Wake> for SwitchSupervisor {
     type Result = ();
 
     fn handle(&mut self, _: Wake, context: &mut Self::Context) {
-        self.unheard.heard();
+        self.memory.unheard.heard();
         self.woken = true;
         self.pump(context);
     }
@@ -430,6 +507,7 @@ impl Handler<StopWork> for SwitchSupervisor {
 
     fn handle(&mut self, _: StopWork, context: &mut Self::Context) {
         self.stopping = true;
+        self.stop_asked.notify_one();
         self.pump(context);
     }
 }

@@ -61,12 +61,22 @@ impl Entropy for FullJitter {
 pub struct ScriptedReceiver {
     received: Arc<Mutex<Vec<(Instant, OutgoingWebhook)>>>,
     answers: Arc<Mutex<VecDeque<SendOutcome>>>,
+    poisoned: Arc<Mutex<Vec<String>>>,
 }
 
 impl ScriptedReceiver {
     /// Answers the next attempt so.
     pub fn answer_next(&self, outcome: SendOutcome) {
         self.answers.lock().unwrap_or_else(PoisonError::into_inner).push_back(outcome);
+    }
+
+    /// From now on our own code panics over every answer from this URL.
+    pub fn poison(&self, url: &str) {
+        self.poisoned.lock().unwrap_or_else(PoisonError::into_inner).push(url.to_owned());
+    }
+
+    fn is_poisoned(&self, url: &str) -> bool {
+        self.poisoned.lock().unwrap_or_else(PoisonError::into_inner).iter().any(|poisoned| poisoned == url)
     }
 
     /// What came, and when.
@@ -89,7 +99,9 @@ impl ScriptedReceiver {
 #[async_trait(?Send)]
 impl WebhookSender for ScriptedReceiver {
     async fn send(&self, webhook: OutgoingWebhook) -> SendOutcome {
+        let poisoned = self.is_poisoned(&webhook.url);
         self.received.lock().unwrap_or_else(PoisonError::into_inner).push((Instant::now(), webhook));
+        assert!(!poisoned, "as ordered: its answers are poisoned");
         let ordered = self.answers.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
         ordered.unwrap_or(SendOutcome::Answered { status: 200 })
     }

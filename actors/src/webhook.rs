@@ -1,14 +1,15 @@
 //! The webhook actor: when, and how often, an event is tried.
 //!
 //! It reads partner streams only, and holds nothing but what is on its way right now: a panic or a kill leaves each
-//! event due or being sent, in the store, for its successor. One slow or dead endpoint fills its own lane and no other.
+//! event due or being sent, in the store, for its successor. One slow or dead endpoint fills its own lane and no other. An
+//! attempt that panics is caught and charged to its event: it ends neither this actor nor another event's attempt.
 //!
 //! A partner's lane is open only where this instance is the preferred one for it; elsewhere it is closed as soon as what is on
 //! its way has come to its end, and the lease goes back.
 
 mod deliver;
 
-use crate::domain::ids::{EventId, LeaseEpoch, PartnerId};
+use crate::domain::ids::{CommitId, EventId, LeaseEpoch, PartnerId};
 use crate::domain::record::{Index, Tag};
 use crate::fleet::LookAgain;
 use crate::membership::{Claim, Holding};
@@ -22,7 +23,9 @@ use actix::{
     SpawnHandle, WrapFuture,
 };
 use deliver::Ended;
+use futures_util::FutureExt as _;
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -142,7 +145,15 @@ impl WebhookActor {
 
     fn send(&mut self, partner: PartnerId, event: EventId, lease: LeaseEpoch, context: &mut Context<Self>) {
         let (outside, sender) = (Arc::clone(&self.outside), Rc::clone(&self.sender));
-        let sent = async move { deliver::deliver(&outside, &*sender, partner, event, lease).await };
+        let panic = CommitId(outside.entropy.uuid());
+        let sent = async move {
+            let attempt = deliver::deliver(&outside, &*sender, partner, event, lease);
+            // All that it shares with others is the store and the sender, neither of which keeps a half-made change.
+            match AssertUnwindSafe(attempt).catch_unwind().await {
+                Ok(ended) => ended,
+                Err(_) => deliver::charge_panic(&outside, partner, event, lease, panic).await,
+            }
+        };
         context.spawn(sent.into_actor(self).map(move |ended, actor, context| {
             let lane = actor.lanes.entry(partner).or_default();
             lane.on_their_way.remove(&event);

@@ -10,13 +10,14 @@
 //! Rounds of all three take turns, so that whatever else the machine does hits them alike: the ratios mean something,
 //! the figures beside them only together. Words after `--` choose: `redis`, `embedded`, `cluster`.
 //!
-//! **Nothing works on the jobs**: no supervisor is ever given its switch's lease (`service.rs`), so none reads, connects or
+//! **Nothing works on the jobs**: no supervisor is ever given its switch's lease (`no_leases.rs`), so none reads, connects or
 //! writes. What is measured is acceptance, wakes included.
 
 #![allow(clippy::print_stdout)] // a bench that prints nothing says nothing
 
 mod bare;
 mod clients;
+mod no_leases;
 mod order;
 mod recording;
 mod report;

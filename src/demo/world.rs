@@ -219,7 +219,7 @@ fn configuration(store: &Path) -> anyhow::Result<Config> {
     let store = toml::Value::String(store.display().to_string());
     let text = format!(
         "[http]\nlisten = \"127.0.0.1:0\"\n\n[http.rate_limit]\ncheckout_per_minute = 1000000\n\
-         [store]\npath = {store}\n[webhook]\nallow_private_addresses = true\n[log]\nfilter = \"off\"\n"
+         [store]\npath = {store}\n[webhook]\nallow_private_addresses = true\n[log]\nfilter = \"off\"\n[stop]\ndrain_ms = 0\n"
     );
     Ok(Config::parse(&text, Path::new("the demo's configuration"))?)
 }

@@ -116,6 +116,7 @@ fn settings() -> GraphSettings {
             longest_back_off_ms: 2_000,
             in_all_ms: 60_000,
             max_age_ms: 3_600_000,
+            ..JobSettings::default()
         },
         supervision: SupervisionSettings {
             threads: 1,

@@ -44,6 +44,9 @@ pub(super) enum ApiError {
     /// The reason is for the log; the client is told to come again.
     #[error("Service temporarily unavailable")]
     Unavailable(#[from] Unavailable),
+    /// Only of `/readyz`: all else is still served.
+    #[error("Service is stopping")]
+    Stopping,
     #[error("Internal server error")]
     Broken,
 }
@@ -97,7 +100,7 @@ impl ResponseError for ApiError {
             Self::Install(denied) => status_of_install(*denied),
             Self::JobNotFound | Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unavailable(_) | Self::Stopping => StatusCode::SERVICE_UNAVAILABLE,
             Self::Broken => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }

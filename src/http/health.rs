@@ -1,4 +1,4 @@
-//! `/healthz`: the process serves. `/readyz`: it can accept, because the store answers.
+//! `/healthz`: the process serves. `/readyz`: it can accept, because the store answers and it is not about to stop.
 
 use super::Edge;
 use super::error::ApiError;
@@ -15,6 +15,9 @@ pub(super) async fn alive() -> HttpResponse {
 }
 
 pub(super) async fn ready(edge: web::Data<Edge>) -> Result<HttpResponse, ApiError> {
+    if edge.drain.has_begun() {
+        return Err(ApiError::Stopping);
+    }
     edge.provisioning.ready().await?;
     Ok(HttpResponse::Ok().json(Health { status: "ready" }))
 }

@@ -138,10 +138,15 @@ mod tests {
 
     #[test]
     fn a_running_job_counts_the_attempt_that_is_under_way() {
-        let queued =
-            shown(JobState::Queued { failed_attempts: 1, spent_millis: 0, not_before: UnixMillis(0) });
+        let queued = shown(JobState::Queued {
+            failed_attempts: 1,
+            spent_millis: 0,
+            panics: 0,
+            not_before: UnixMillis(0),
+        });
         assert!(queued.contains(r#""status":"queued","attempts":1,"error":null"#), "{queued}");
-        let running = shown(JobState::Running { failed_attempts: 1, spent_millis: 0, lease: LeaseEpoch(1) });
+        let running =
+            shown(JobState::Running { failed_attempts: 1, spent_millis: 0, panics: 0, lease: LeaseEpoch(1) });
         assert!(running.contains(r#""status":"running","attempts":2,"error":null"#), "{running}");
         assert!(running.contains(r#""completed_at":null"#), "{running}");
     }

@@ -18,6 +18,7 @@ mod body;
 mod checkout;
 pub mod checkout_request;
 mod client_address;
+mod drain;
 mod error;
 pub mod fields;
 mod health;
@@ -32,6 +33,7 @@ mod stamp;
 mod tests;
 mod unread;
 
+pub use drain::Drain;
 pub use rate_limit::{LocalRateLimiter, RateLimiter};
 pub use server::serve;
 pub use shared_rate_limit::{SharedCount, SharedRateLimiter};
@@ -96,4 +98,5 @@ struct Edge {
     settings: Settings,
     provisioning: Provisioning,
     limiter: Arc<dyn RateLimiter>,
+    drain: Drain,
 }

@@ -2,7 +2,7 @@
 
 use super::routes::routes;
 use super::stamp::stamp;
-use super::{Edge, RateLimiter, Settings};
+use super::{Drain, Edge, RateLimiter, Settings};
 use actix_web::dev::Server;
 use actix_web::http::KeepAlive;
 use actix_web::middleware::from_fn;
@@ -14,7 +14,8 @@ use std::time::Duration;
 use switchyard_actors::provisioning::Provisioning;
 
 /// Starts serving on `listener`; gives the server, to be awaited, and where it listens. `Server::handle` stops it:
-/// gracefully, it takes no new connection and waits `stop_timeout_ms` for what is under way. Signals are the caller's.
+/// gracefully, it takes no new connection and waits `stop_timeout_ms` for what is under way. Connections that the kernel has
+/// taken and the server has not are reset then, so `drain` begins first. Signals are the caller's.
 ///
 /// # Errors
 /// When the listener is unusable.
@@ -23,10 +24,11 @@ pub fn serve(
     provisioning: Provisioning,
     limiter: Arc<dyn RateLimiter>,
     listener: TcpListener,
+    drain: Drain,
 ) -> io::Result<(Server, SocketAddr)> {
     let address = listener.local_addr()?;
     let limits = settings.clone();
-    let edge = web::Data::new(Edge { settings, provisioning, limiter });
+    let edge = web::Data::new(Edge { settings, provisioning, limiter, drain });
     let mut server =
         HttpServer::new(move || App::new().app_data(edge.clone()).wrap(from_fn(stamp)).configure(routes))
             .disable_signals()

@@ -1,4 +1,5 @@
-//! What every response has in common: the rate-limit headers, a request id, a log line, and that a panic is a 500.
+//! What every response has in common: the rate-limit headers, a request id, a log line, that a panic is a 500, and that the
+//! connection ends with it when the service is about to stop.
 //!
 //! A handler that counted the request has left its [`Decision`] with it. For all others (health, unknown routes, a
 //! wrong method) the headers show the checkout allowance of the client's address, and nothing is counted.
@@ -11,8 +12,8 @@ use super::unread::{Unread, send_along};
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
-use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use actix_web::http::{ConnectionType, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, HttpResponse, ResponseError, web};
 use futures_util::FutureExt;
@@ -70,6 +71,9 @@ async fn allowance(edge: &Edge, counted: Option<Decision>, unserved: Bucket) -> 
 
 fn write(edge: &Edge, id: Uuid, allowance: Allowance, response: &mut HttpResponse) {
     let unavailable = response.status() == StatusCode::SERVICE_UNAVAILABLE;
+    if edge.drain.has_begun() {
+        response.head_mut().set_connection_type(ConnectionType::Close);
+    }
     let headers = response.headers_mut();
     insert(headers, LIMIT, &allowance.limit.to_string());
     insert(headers, REMAINING, &allowance.remaining.to_string());

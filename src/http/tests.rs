@@ -5,7 +5,7 @@ use super::bad_input::{self, BadInput, Check};
 use super::rate_limit::LocalRateLimiter;
 use super::routes::routes;
 use super::stamp::stamp;
-use super::{Edge, RateLimiter, Settings, rate_limit, serve};
+use super::{Drain, Edge, RateLimiter, Settings, rate_limit, serve};
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
@@ -69,7 +69,8 @@ fn start(settings: Settings) -> Running {
     let clock = Arc::new(HandClock::default());
     let limiter = Arc::new(LocalRateLimiter::new(settings.rate_limit.clone(), clock.clone()));
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let (server, address) = serve(settings, unanswered(), limiter, listener).expect("it listens");
+    let (server, address) =
+        serve(settings, unanswered(), limiter, listener, Drain::default()).expect("it listens");
     Running { address, clock, server: spawn(server) }
 }
 
@@ -360,7 +361,12 @@ fn a_handler_that_panics_is_a_500_without_a_trace_and_the_next_request_is_served
         let limits = rate_limit::Settings::default();
         let limiter: Arc<dyn RateLimiter> =
             Arc::new(LocalRateLimiter::new(limits, Arc::new(HandClock::default())));
-        let edge = web::Data::new(Edge { settings: settings(), provisioning: unanswered(), limiter });
+        let edge = web::Data::new(Edge {
+            settings: settings(),
+            provisioning: unanswered(),
+            limiter,
+            drain: Drain::default(),
+        });
         let app = move || {
             App::new()
                 .app_data(edge.clone())

@@ -62,7 +62,7 @@ async fn busy_port(
     let members = store.members(&Index::Work(switch.clone()), QUEUE_MAX).await?;
     let jobs = members.iter().filter_map(|member| match WorkItem::from_member(&member.member)? {
         WorkItem::Job(id) => Some(Key::Job(switch.clone(), id)),
-        WorkItem::Port(_) => None,
+        WorkItem::Port(_) | WorkItem::Check => None,
     });
     for stored in read_all(store, jobs.collect(), batch).await? {
         if let Record::Job(job) = stored

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use super::configuration::Configuration;
 use super::device::Device;
-use super::faults::FaultBook;
+use super::faults::{FallBack, FaultBook};
 use super::grammar::{Arguments, Grammar, Interfaces, Misreading};
 use super::line_editor::Echo;
 
@@ -43,6 +43,14 @@ impl Mode {
         }
     }
 
+    /// Where it stands after it fell back, which never leads further in.
+    pub fn fall_back(&self, to: FallBack) -> Self {
+        match (self, to) {
+            (Self::User, FallBack::Privileged) | (_, FallBack::User) => Self::User,
+            (_, FallBack::Privileged) => Self::Privileged,
+        }
+    }
+
     pub fn is_configuration(&self) -> bool {
         !matches!(self, Self::User | Self::Privileged)
     }
@@ -61,6 +69,12 @@ pub(super) struct Line {
 }
 
 impl Line {
+    /// An EOS configuration session that was being edited stays pending.
+    pub fn fall_back(&mut self, to: FallBack) {
+        self.mode = self.mode.fall_back(to);
+        self.candidate = None;
+    }
+
     pub fn new(session: u64, is_privileged: bool) -> Self {
         let mode = if is_privileged { Mode::Privileged } else { Mode::User };
         Self { session, mode, length: 24, width: 80, candidate: None }

@@ -11,6 +11,8 @@ use std::time::Duration;
 pub enum Fault {
     /// TCP is accepted by the kernel, and reset before the identification line.
     RefuseConnections { times: u32 },
+    /// As when every terminal line is taken by others: TCP is accepted and closed before the identification line.
+    NoFreeLine { times: u32 },
     /// TCP is accepted, and then nothing: no identification line.
     SilentBanner { times: u32 },
     /// A right password or key is refused, as when the authentication service is down.
@@ -29,6 +31,8 @@ pub enum Fault {
     Syslog { pattern: String, line: String, times: u32 },
     /// This text is the answer, and the line is not executed.
     Reject { pattern: String, text: String, times: u32 },
+    /// The session falls back before the line is read, which is then read in that mode.
+    FallBack { pattern: String, to: FallBack, times: u32 },
     /// Nothing is said, and nothing done.
     SilentAccept { pattern: String, times: u32 },
     /// The switch reboots when the line arrives: it is not executed, the running configuration is lost, every
@@ -40,11 +44,21 @@ pub enum Fault {
     LockConfiguration { times: u32 },
 }
 
+/// Where a session stands after it fell back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FallBack {
+    /// Out of the configuration mode.
+    Privileged,
+    /// Out of privilege, too: `sw1>`.
+    User,
+}
+
 /// What strikes a new connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Welcome {
     Served,
     Refused,
+    Full,
     Ignored,
 }
 
@@ -55,6 +69,7 @@ pub(super) struct Strike {
     pub drop_after: bool,
     pub reboot: Option<Duration>,
     pub reject: Option<String>,
+    pub fall_back: Option<FallBack>,
     pub swallow: bool,
     pub stall: Option<Stall>,
     pub garble: bool,
@@ -90,6 +105,8 @@ impl FaultBook {
     pub fn strike_connection(&mut self) -> Welcome {
         if self.spend(|fault| matches!(fault, Fault::RefuseConnections { .. })).is_some() {
             Welcome::Refused
+        } else if self.spend(|fault| matches!(fault, Fault::NoFreeLine { .. })).is_some() {
+            Welcome::Full
         } else if self.spend(|fault| matches!(fault, Fault::SilentBanner { .. })).is_some() {
             Welcome::Ignored
         } else {
@@ -148,9 +165,11 @@ impl Strike {
             Fault::Garble { .. } => self.garble = true,
             Fault::Syslog { line, .. } => self.syslog = Some(line.clone()),
             Fault::Reject { text, .. } => self.reject = Some(text.clone()),
+            Fault::FallBack { to, .. } => self.fall_back = Some(*to),
             Fault::SilentAccept { .. } => self.swallow = true,
             Fault::RebootAt { down_for, .. } => self.reboot = Some(*down_for),
             Fault::RefuseConnections { .. }
+            | Fault::NoFreeLine { .. }
             | Fault::SilentBanner { .. }
             | Fault::RejectAuthentication { .. }
             | Fault::DropAtAuthentication { .. }
@@ -169,9 +188,11 @@ impl Fault {
             | Self::Garble { pattern, .. }
             | Self::Syslog { pattern, .. }
             | Self::Reject { pattern, .. }
+            | Self::FallBack { pattern, .. }
             | Self::SilentAccept { pattern, .. }
             | Self::RebootAt { pattern, .. } => Some(pattern),
             Self::RefuseConnections { .. }
+            | Self::NoFreeLine { .. }
             | Self::SilentBanner { .. }
             | Self::RejectAuthentication { .. }
             | Self::DropAtAuthentication { .. }
@@ -188,6 +209,7 @@ impl Fault {
     fn times_mut(&mut self) -> &mut u32 {
         match self {
             Self::RefuseConnections { times }
+            | Self::NoFreeLine { times }
             | Self::SilentBanner { times }
             | Self::RejectAuthentication { times }
             | Self::DropAtAuthentication { times }
@@ -198,6 +220,7 @@ impl Fault {
             | Self::Garble { times, .. }
             | Self::Syslog { times, .. }
             | Self::Reject { times, .. }
+            | Self::FallBack { times, .. }
             | Self::SilentAccept { times, .. }
             | Self::RebootAt { times, .. }
             | Self::FailSave { times, .. } => times,
@@ -234,8 +257,10 @@ mod tests {
     fn refusals_come_before_silence() {
         let mut book = FaultBook::default();
         book.order(Fault::SilentBanner { times: 1 });
+        book.order(Fault::NoFreeLine { times: 1 });
         book.order(Fault::RefuseConnections { times: 1 });
         assert_eq!(book.strike_connection(), Welcome::Refused);
+        assert_eq!(book.strike_connection(), Welcome::Full);
         assert_eq!(book.strike_connection(), Welcome::Ignored);
         assert_eq!(book.strike_connection(), Welcome::Served);
     }

@@ -35,7 +35,7 @@ mod switch;
 mod tests;
 
 pub use configuration::PortConfig;
-pub use faults::Fault;
+pub use faults::{FallBack, Fault};
 pub use fleet::{Addressing, SimulatedFleet};
 pub use personality::Personality;
 pub use plan::{ReceivedCommand, SeenSession, SwitchCounts, SwitchPlan};

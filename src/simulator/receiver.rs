@@ -28,7 +28,7 @@ use tokio::sync::watch;
 /// More than any event; what is longer is refused with 413.
 const LONGEST_BODY: usize = 1024 * 1024;
 
-const HUGE_BODY_CHUNKS: usize = 4096;
+const HUGE_BODY_CHUNKS: usize = 16_384;
 const CHUNK: &[u8] = &[b'x'; 64 * 1024];
 const SLOW_BODY_PAUSE: Duration = Duration::from_millis(500);
 
@@ -42,7 +42,7 @@ pub enum Answer {
     SlowBody,
     /// 302 to this address.
     Redirect(String),
-    /// 200, and a body of 256 MiB.
+    /// 200, and a body of a gigabyte.
     HugeBody,
     /// The connection is closed after the request was read.
     CloseWithoutAnswer,
@@ -121,8 +121,14 @@ impl Delivery {
 pub struct WebhookReceiver {
     address: SocketAddr,
     desk: Arc<Desk>,
+    /// `None` while connections are refused.
+    open: Mutex<Option<Open>>,
+}
+
+/// A server that listens.
+struct Open {
     server: ServerHandle,
-    thread: Option<JoinHandle<()>>,
+    thread: JoinHandle<()>,
 }
 
 /// Without the secrets.
@@ -153,23 +159,28 @@ impl WebhookReceiver {
     /// `secrets`: by `provider_document_id`.
     pub fn start(secrets: HashMap<String, String>) -> io::Result<Self> {
         let desk = Arc::new(Desk { secrets, ledger: Mutex::default(), changed: watch::Sender::new(0) });
-        let (tell, told) = std::sync::mpsc::channel();
-        let shared = desk.clone();
-        let thread = std::thread::Builder::new().name("webhook-receiver".to_owned());
-        let thread = thread.spawn(move || {
-            actix_web::rt::System::new().block_on(async move {
-                match serve(shared) {
-                    Ok((address, server)) => {
-                        // If nobody listens any more, the receiver was dropped while it started.
-                        let _ = tell.send(Ok((address, server.handle())));
-                        let _ = server.await;
-                    }
-                    Err(error) => drop(tell.send(Err(error))),
-                }
-            });
-        })?;
-        let (address, server) = told.recv().map_err(io::Error::other)??;
-        Ok(Self { address, desk, server, thread: Some(thread) })
+        let (address, open) = listen(desk.clone(), (Ipv4Addr::LOCALHOST, 0).into())?;
+        Ok(Self { address, desk, open: Mutex::new(Some(open)) })
+    }
+
+    /// From now on connections are refused, and those that are open are cut, whatever they wait for. What was remembered
+    /// and ordered stays.
+    pub fn refuse_connections(&self) {
+        if let Some(open) = self.open.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            open.close();
+        }
+    }
+
+    /// Listens again, at the same address.
+    ///
+    /// # Errors
+    /// When somebody else has taken the port meanwhile.
+    pub fn accept_connections(&self) -> io::Result<()> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if open.is_none() {
+            *open = Some(listen(self.desk.clone(), self.address)?.1);
+        }
+        Ok(())
     }
 
     /// Where partners' webhooks go: `http://127.0.0.1:<port>/webhook`. Any path is taken.
@@ -216,16 +227,40 @@ impl WebhookReceiver {
 
 impl Drop for WebhookReceiver {
     fn drop(&mut self) {
-        // The order to stop is given by the call; its future only waits for the end, which the thread's is.
-        drop(self.server.stop(false));
-        if let Some(thread) = self.thread.take() {
-            // A panic of the server's thread has been printed; there is nothing to add.
-            let _ = thread.join();
-        }
+        self.refuse_connections();
     }
 }
 
-fn serve(desk: Arc<Desk>) -> io::Result<(SocketAddr, actix_web::dev::Server)> {
+impl Open {
+    fn close(self) {
+        // The order to stop is given by the call; its future only waits for the end, which the thread's is.
+        drop(self.server.stop(false));
+        // A panic of the server's thread has been printed; there is nothing to add.
+        let _ = self.thread.join();
+    }
+}
+
+/// Starts a server on a thread of its own, and waits until it listens.
+fn listen(desk: Arc<Desk>, at: SocketAddr) -> io::Result<(SocketAddr, Open)> {
+    let (tell, told) = std::sync::mpsc::channel();
+    let thread = std::thread::Builder::new().name("webhook-receiver".to_owned());
+    let thread = thread.spawn(move || {
+        actix_web::rt::System::new().block_on(async move {
+            match serve(desk, at) {
+                Ok((address, server)) => {
+                    // If nobody listens any more, the receiver was dropped while it started.
+                    let _ = tell.send(Ok((address, server.handle())));
+                    let _ = server.await;
+                }
+                Err(error) => drop(tell.send(Err(error))),
+            }
+        });
+    })?;
+    let (address, server) = told.recv().map_err(io::Error::other)??;
+    Ok((address, Open { server, thread }))
+}
+
+fn serve(desk: Arc<Desk>, at: SocketAddr) -> io::Result<(SocketAddr, actix_web::dev::Server)> {
     let server = HttpServer::new(move || {
         App::new()
             .app_data(Data::from(desk.clone()))
@@ -233,7 +268,7 @@ fn serve(desk: Arc<Desk>) -> io::Result<(SocketAddr, actix_web::dev::Server)> {
             .default_service(web::to(receive))
     });
     let server = server.workers(1).disable_signals().on_connect(keep_wire);
-    let server = server.bind((Ipv4Addr::LOCALHOST, 0))?;
+    let server = server.bind(at)?;
     let address = server.addrs()[0];
     Ok((address, server.run()))
 }

@@ -16,7 +16,7 @@ use super::command::{Line, Question, Reply, Visit};
 use super::configuration::PortConfig;
 use super::connection::{self, Algorithms};
 use super::device::Device;
-use super::faults::{Fault, FaultBook, Strike, Welcome};
+use super::faults::{FallBack, Fault, FaultBook, Strike, Welcome};
 use super::plan::{ReceivedCommand, SeenSession, SwitchCounts, SwitchPlan};
 use super::stream::Cut;
 
@@ -199,6 +199,30 @@ impl SimulatedSwitch {
         });
     }
 
+    /// A change that somebody types in and doesn't save.
+    ///
+    /// # Panics
+    /// If the switch has no such port.
+    pub fn change_by_hand(&self, port: &str, change: impl FnOnce(&mut PortConfig)) {
+        let port = self.port_number(port).expect("the switch has this port");
+        self.change(|state| {
+            let mut config = state.device.running.port_with_table(port);
+            change(&mut config);
+            state.device.running.put_port(port, config);
+        });
+    }
+
+    /// The start-up configuration of a port becomes that of a switch nobody has configured, as when an older file was put
+    /// back: the next reboot brings it.
+    ///
+    /// # Panics
+    /// If the switch has no such port.
+    pub fn forget_startup(&self, port: &str) {
+        let port = self.port_number(port).expect("the switch has this port");
+        let factory = PortConfig::factory(self.plan.personality);
+        self.change(|state| state.device.startup.put_port(port, factory));
+    }
+
     pub fn counts(&self) -> SwitchCounts {
         self.look(|state| state.counts)
     }
@@ -277,7 +301,7 @@ impl SimulatedSwitch {
                 state.counts.connections_refused += 1;
                 return Admission::Refused;
             }
-            if state.sessions.len() >= self.plan.vty_lines {
+            if welcome == Welcome::Full || state.sessions.len() >= self.plan.vty_lines {
                 state.counts.connections_refused += 1;
                 return Admission::Full;
             }
@@ -285,7 +309,7 @@ impl SimulatedSwitch {
             let seat = Seat { switch: self.clone(), session };
             match welcome {
                 Welcome::Ignored => Admission::Ignored(seat, cut),
-                Welcome::Served | Welcome::Refused => Admission::Served(seat, cut),
+                Welcome::Served | Welcome::Refused | Welcome::Full => Admission::Served(seat, cut),
             }
         })
     }
@@ -320,6 +344,9 @@ impl SimulatedSwitch {
             }
             state.remember(line, text);
             let strike = state.faults.strike_line(text);
+            if let Some(to) = strike.fall_back {
+                state.fall_back(line, to);
+            }
             let reply = match &strike {
                 Strike { drop_before: true, .. } | Strike { reboot: Some(_), .. } => Reply::Silence,
                 Strike { reject: Some(refusal), .. } => Reply::line(refusal.trim_end_matches('\n')),
@@ -425,6 +452,14 @@ impl State {
             prompt: self.device.personality.prompt(&self.device, line),
             at: Instant::now(),
         });
+    }
+
+    /// Whoever leaves the configuration mode gives its lock back.
+    fn fall_back(&mut self, line: &mut Line, to: FallBack) {
+        line.fall_back(to);
+        if self.device.lock_holder == Some(line.session) {
+            self.device.lock_holder = None;
+        }
     }
 
     fn reboot(&mut self, down: Duration) {

@@ -8,6 +8,7 @@ use super::platform::{Platform, Platforms, Shell};
 use super::shell::Dialog;
 use super::transcript::Transcript;
 use async_trait::async_trait;
+use regex::Regex;
 use russh::Disconnect;
 use russh::client::Handle;
 use std::sync::Arc;
@@ -78,6 +79,7 @@ impl Session {
         let mut last = None;
         for _ in 0..READS {
             let answer = self.command(platform, line).await?;
+            self.must_be_privileged(platform, line)?;
             let is_clean = !has_garbled_line(&answer) || last.as_ref() == Some(&answer);
             if is_clean && platform.is_whole(number, &answer) {
                 return Ok(answer);
@@ -105,6 +107,7 @@ impl Session {
     async fn send_lines(&mut self, platform: &Platform, lines: &[String]) -> Result<(), DriverFailure> {
         for line in lines {
             let answer = self.command(platform, line).await?;
+            self.must_configure(platform, line)?;
             match platform.output.judge(&answer) {
                 Judgement::Fine => {}
                 Judgement::Unclear(unclear) => {
@@ -119,12 +122,7 @@ impl Session {
 
     async fn apply_in_shell(&mut self, platform: &Platform, lines: &[String]) -> Result<(), DriverFailure> {
         let shell = shell_of(platform);
-        self.send_lines(platform, std::slice::from_ref(&shell.enter_configuration)).await?;
-        if !self.is_configuring(shell) {
-            let text =
-                format!("{:?} was not answered by the configuration prompt", shell.enter_configuration);
-            return Err(DriverFailure::new(FailureClass::CommandRejected, text));
-        }
+        self.enter_configuration(platform, shell).await?;
         let sent = self.send_lines(platform, lines).await;
         match &sent {
             // Whatever was refused, the configuration mode is left, so that an undo finds the session as it was.
@@ -133,14 +131,53 @@ impl Session {
             Err(_) => return sent,
         }
         self.command(platform, &shell.leave_configuration).await?;
+        if self.stands_at(&shell.configuration_prompt) {
+            return Err(self.wrong_mode(&shell.leave_configuration));
+        }
         sent
     }
 
-    fn is_configuring(&self, shell: &Shell) -> bool {
+    async fn enter_configuration(&mut self, platform: &Platform, shell: &Shell) -> Result<(), DriverFailure> {
+        let line = &shell.enter_configuration;
+        let answer = self.command(platform, line).await?;
+        self.must_be_privileged(platform, line)?;
+        if let Judgement::Bad { line: answer, class } = platform.output.judge(&answer) {
+            return Err(self.refused(line, &answer, class));
+        }
+        if self.stands_at(&shell.configuration_prompt) {
+            return Ok(());
+        }
+        let text = format!("{line:?} was not answered by the configuration prompt");
+        Err(DriverFailure::new(FailureClass::CommandRejected, text))
+    }
+
+    fn stands_at(&self, prompt: &Regex) -> bool {
         match &self.wire {
-            Wire::Shell(dialog) => shell.configuration_prompt.is_match(dialog.prompt()),
+            Wire::Shell(dialog) => prompt.is_match(dialog.prompt()),
             Wire::Exec => false,
         }
+    }
+
+    /// A session that fell out of the configuration mode says no to every line, and none of these is about the line.
+    fn must_configure(&self, platform: &Platform, line: &str) -> Result<(), DriverFailure> {
+        let fits = |shell: &Shell| self.stands_at(&shell.configuration_prompt);
+        if platform.shell.as_ref().is_none_or(fits) { Ok(()) } else { Err(self.wrong_mode(line)) }
+    }
+
+    /// The same of one that lost its privilege.
+    fn must_be_privileged(&self, platform: &Platform, line: &str) -> Result<(), DriverFailure> {
+        let fits = |shell: &Shell| self.stands_at(&shell.privileged_prompt);
+        if platform.shell.as_ref().is_none_or(fits) { Ok(()) } else { Err(self.wrong_mode(line)) }
+    }
+
+    fn wrong_mode(&self, line: &str) -> DriverFailure {
+        let prompt = match &self.wire {
+            Wire::Shell(dialog) => dialog.prompt(),
+            Wire::Exec => "",
+        };
+        let text =
+            format!("{line:?} was answered in another mode than it was sent for: the prompt is {prompt:?}");
+        DriverFailure::new(FailureClass::SessionLost, self.transcript.redact(&text))
     }
 }
 
@@ -217,6 +254,7 @@ impl SwitchSession for Session {
         let shell = shell_of(platform);
         let answer =
             dialog.converse(shell, &save.command, &save.questions, limit, &mut self.transcript).await?;
+        self.must_be_privileged(platform, &save.command)?;
         if save.saved_if.is_match(&answer) {
             return Ok(());
         }

@@ -1,7 +1,9 @@
 //! The driver against simulated switches: real SSH, real dialogs, faults on order.
 
 use super::*;
-use crate::simulator::{Addressing, Fault, Personality, SimulatedFleet, SimulatedSwitch, SwitchPlan};
+use crate::simulator::{
+    Addressing, FallBack, Fault, Personality, SimulatedFleet, SimulatedSwitch, SwitchPlan,
+};
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::sync::OnceLock;
@@ -266,8 +268,10 @@ async fn each_way_not_to_get_a_session_has_its_class() {
     assert_eq!(bench.open().await.err().expect("held").class, FailureClass::SessionLost);
     holder.close().await;
 
-    bench.device().order(Fault::SilentBanner { times: 1 });
-    assert_eq!(bench.refusal().await.class, FailureClass::NoFreeVty);
+    for fault in [Fault::SilentBanner { times: 1 }, Fault::NoFreeLine { times: 1 }] {
+        bench.device().order(fault.clone());
+        assert_eq!(bench.refusal().await.class, FailureClass::NoFreeVty, "{fault:?}");
+    }
     bench.device().offer_only_old_algorithms();
     let failure = bench.refusal().await;
     assert_eq!(failure.class, FailureClass::KeyExchangeFailed);
@@ -299,6 +303,10 @@ async fn fifty_key_exchanges_that_never_end_leave_no_socket_behind() {
     assert!(!bench.guard.is_open());
 }
 
+fn fall_back(pattern: &str, to: FallBack) -> Fault {
+    Fault::FallBack { pattern: pattern.into(), to, times: 1 }
+}
+
 #[tokio::test]
 async fn each_way_to_lose_a_dialog_has_its_class() {
     let pattern = || "vlan 142".to_owned();
@@ -309,6 +317,11 @@ async fn each_way_to_lose_a_dialog_has_its_class() {
         (Fault::Stall { pattern: pattern(), duration: None, times: 1 }, FailureClass::PromptNotSeen),
         (Fault::Reject { pattern: pattern(), text: refused, times: 1 }, FailureClass::CommandRejected),
         (Fault::LockConfiguration { times: 1 }, FailureClass::ConfigurationLocked),
+        (fall_back("vlan 142", FallBack::Privileged), FailureClass::SessionLost),
+        (fall_back("vlan 142", FallBack::User), FailureClass::SessionLost),
+        (fall_back("show running-config", FallBack::User), FailureClass::SessionLost),
+        (fall_back("configure terminal", FallBack::User), FailureClass::SessionLost),
+        (Fault::SilentAccept { pattern: "end".into(), times: 1 }, FailureClass::SessionLost),
     ];
     for personality in BOTH {
         for (fault, class) in &faults {
@@ -429,6 +442,9 @@ async fn what_was_swallowed_shows_in_the_read_back_and_a_save_that_fails_says_so
         let failure = session.save().await.expect_err("as ordered");
         assert_eq!(failure.class, FailureClass::SaveFailed, "{failure}");
         session.save().await.expect("the next one works");
+        bench.device().order(fall_back("write memory", FallBack::User));
+        let failure = session.save().await.expect_err("as ordered");
+        assert_eq!(failure.class, FailureClass::SessionLost, "another session may do it: {failure}");
     }
 }
 

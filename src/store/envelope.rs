@@ -15,13 +15,31 @@ type Step = fn(Value) -> Option<Value>;
 
 /// The first leads from schema 1 to 2, the next from 2 to 3, and so on. A step is never changed once it was released:
 /// what it reads is on somebody's disk.
-const STEPS: &[Step] = &[];
+const STEPS: &[Step] = &[counting_panics];
 
 /// Of a record's JSON, as this release writes it.
-pub const RECORD_SCHEMA: u32 = 1;
+pub const RECORD_SCHEMA: u32 = 2;
 
 const _: () =
     assert!(RECORD_SCHEMA as usize == STEPS.len() + 1, "each schema but the last has a step to the next");
+
+/// Schema 2 counts the panics over jobs, ports and events, and knows of ports that were set aside.
+fn counting_panics(mut record: Value) -> Option<Value> {
+    let kind = record.get("type")?.as_str()?.to_owned();
+    let is = record.get_mut("is")?;
+    match kind.as_str() {
+        "job" | "delivery" => {
+            let state = is.get_mut("state")?.as_object_mut()?;
+            if matches!(state.get("state")?.as_str()?, "queued" | "running" | "due" | "sending") {
+                state.insert("panics".into(), 0.into());
+            }
+        }
+        "port" => drop(is.as_object_mut()?.insert("panics".into(), 0.into())),
+        "switch_status" => drop(is.as_object_mut()?.insert("set_aside".into(), Value::Array(Vec::new()))),
+        _ => {}
+    }
+    Some(record)
+}
 
 /// A record's JSON can't be brought up to date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -121,8 +139,10 @@ mod tests {
     use super::*;
     use serde_json::json;
     use switchyard_actors::domain::claim::Receipt;
-    use switchyard_actors::domain::ids::{JobId, SubscriptionId, SwitchId};
-    use switchyard_actors::domain::record::SwitchStatus;
+    use switchyard_actors::domain::delivery::DeliveryState;
+    use switchyard_actors::domain::ids::{JobId, LeaseEpoch, PortName, PortRef, SubscriptionId, SwitchId};
+    use switchyard_actors::domain::job::JobState;
+    use switchyard_actors::domain::record::{PortRecord, SwitchStatus};
     use switchyard_actors::domain::request::Fingerprint;
     use switchyard_actors::domain::retention::Tombstone;
     use switchyard_actors::domain::time::UnixMillis;
@@ -164,14 +184,59 @@ mod tests {
         let value = [&[0; VERSION_BYTES][..], br#"{"schema":9,"record":"secret"}"#].concat();
         assert_eq!(
             decode(&key, &value),
-            Err("the record switch/s/status has schema 9; this release reads schemas 1 to 1".into())
+            Err("the record switch/s/status has schema 9; this release reads schemas 1 to 2".into())
         );
+    }
+
+    fn of_schema_1(kind: &str, is: Value) -> Record {
+        record_of_schema(1, json!({ "type": kind, "is": is })).expect("as the first release wrote it")
+    }
+
+    #[test]
+    fn a_job_of_schema_1_goes_on_and_counts_no_panics_yet() {
+        let of = |state: Value| {
+            let (id, port) = (Uuid::nil(), json!({ "switch": "s", "port": "p" }));
+            let key = json!({ "partner": id, "external": "order-1" });
+            let plan = json!({ "vlan": 7, "down_kbps": 1, "up_kbps": 1, "mac": null });
+            let job = json!({
+                "id": id, "kind": "provision", "subscription": id, "key": key, "port": port, "plan": plan,
+                "state": state, "created_at": 5, "started_at": null,
+            });
+            let Record::Job(job) = of_schema_1("job", job) else { panic!("no job") };
+            job.state
+        };
+        let running = of(json!({ "state": "running", "failed_attempts": 1, "spent_millis": 5, "lease": 3 }));
+        let lease = LeaseEpoch(3);
+        assert_eq!(running, JobState::Running { failed_attempts: 1, spent_millis: 5, panics: 0, lease });
+        let queued =
+            of(json!({ "state": "queued", "failed_attempts": 0, "spent_millis": 0, "not_before": 5 }));
+        assert_eq!(queued, JobState::new(UnixMillis(5)));
+        let completed = of(json!({ "state": "completed", "at": 9, "attempts": 1 }));
+        assert_eq!(completed, JobState::Completed { at: UnixMillis(9), attempts: 1 });
+    }
+
+    #[test]
+    fn an_event_a_port_and_a_switch_of_schema_1_count_no_panics_yet() {
+        let id = Uuid::nil();
+        let event = json!({ "id": id, "partner": id, "at": 5, "body": "{}" });
+        let state = json!({ "state": "sending", "attempt": 2, "lease": 3 });
+        let delivery = json!({ "event": event, "sequence": 1, "state": state, "attempts": [] });
+        let Record::Delivery(delivery) = of_schema_1("delivery", delivery) else { panic!("no delivery") };
+        assert_eq!(delivery.state, DeliveryState::Sending { attempt: 2, panics: 0, lease: LeaseEpoch(3) });
+
+        let (switch, port) = (SwitchId::parse("s").expect("a name"), PortName::parse("p").expect("a name"));
+        let at = PortRef { switch: switch.clone(), port };
+        let clean = json!({ "at": at, "holder": null, "state": { "state": "clean" } });
+        assert_eq!(of_schema_1("port", clean), Record::Port(PortRecord::new(at)));
+        let status = json!({ "switch": "s", "quarantined": null, "since": 5 });
+        let in_service = SwitchStatus::in_service(switch, UnixMillis(5));
+        assert_eq!(of_schema_1("switch_status", status), Record::SwitchStatus(in_service));
     }
 
     #[test]
     fn what_was_encoded_is_decoded() {
         let switch = SwitchId::parse("s").expect("a name");
-        let status = SwitchStatus { switch: switch.clone(), quarantined: None, since: UnixMillis(5) };
+        let status = SwitchStatus::in_service(switch.clone(), UnixMillis(5));
         let (version, record) = (CommitId(Uuid::from_u128(7)), Record::SwitchStatus(status));
         let decoded = decode(&Key::SwitchStatus(switch), &encode(version, &record));
         assert_eq!(decoded, Ok(Stored { version, record }));

@@ -4,6 +4,8 @@
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
+#[cfg(feature = "fail-points")]
+use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -205,7 +207,8 @@ impl Outside {
              [job]\nfirst_back_off_ms = 50\nlongest_back_off_ms = 400\n\
              [supervision]\nsweep_ms = 500\nfirst_restart_ms = 20\nlongest_restart_ms = 200\nrepair_ms = 200\n\
              [delivery]\nfirst_wait_ms = 50\nlongest_wait_ms = 200\nsweep_ms = 500\n\
-             [webhook]\nallow_private_addresses = true\n",
+             [webhook]\nallow_private_addresses = true\n\
+             [stop]\ndrain_ms = 0\n",
             self.store().display()
         ))
         .expect("TOML");
@@ -305,6 +308,9 @@ pub struct Process {
     pub log: PathBuf,
 }
 
+/// With this in its environment a process takes orders.
+const FAULT_ORDERS: (&str, &str) = ("SWITCHYARD_FAULT_ORDERS", "stdin");
+
 /// A port that was free a moment ago.
 pub fn free_address() -> SocketAddr {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -324,24 +330,54 @@ impl Process {
         environment: &[(&str, &str)],
         more: &str,
     ) -> Self {
+        let mut process = Self::spawn(outside, address, environment, more);
+        process.wait_until_ready().await;
+        process
+    }
+
+    /// Starts it, and waits for nothing.
+    pub fn spawn(outside: &Outside, address: SocketAddr, environment: &[(&str, &str)], more: &str) -> Self {
         let file = |kind: &str| outside.folder.path().join(format!("service-{}.{kind}", address.port()));
         let (config, log) = (file("toml"), file("log"));
         std::fs::write(&config, outside.config_text(&address.to_string(), more)).expect("a file");
         let output = std::fs::OpenOptions::new().create(true).append(true).open(&log).expect("the log");
+        let orders = environment.iter().any(|(name, _)| *name == FAULT_ORDERS.0);
         let child = Command::new(env!("CARGO_BIN_EXE_switchyard"))
             .args(["serve", "--config"])
             .arg(&config)
             .arg("--inventory")
             .arg(outside.inventory())
             .envs(environment.iter().copied())
-            .stdin(Stdio::null())
+            .stdin(if orders { Stdio::piped() } else { Stdio::null() })
             .stdout(output.try_clone().expect("the log"))
             .stderr(output)
             .spawn()
             .expect("the service");
-        let mut process = Self { child, address, config, log };
-        process.wait_until_ready().await;
-        process
+        Self { child, address, config, log }
+    }
+
+    /// Starts one that takes orders.
+    #[cfg(feature = "fail-points")]
+    pub async fn under_orders(outside: &Outside, address: SocketAddr, more: &str) -> Self {
+        Self::start_with(outside, address, &[FAULT_ORDERS], more).await
+    }
+
+    /// Gives it an order.
+    #[cfg(feature = "fail-points")]
+    pub fn order(&self, line: &str) {
+        let mut orders = self.child.stdin.as_ref().expect("started under orders");
+        writeln!(orders, "{line}").expect("it reads");
+    }
+
+    /// Waits until it has written this so many times.
+    #[cfg(feature = "fail-points")]
+    pub async fn until_logged(&mut self, times: usize, what: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        while self.log_text().matches(what).count() < times {
+            assert!(Instant::now() < deadline, "never wrote {what:?}: {}", self.log_text());
+            assert!(!self.has_ended(), "ended before it wrote {what:?}: {}", self.log_text());
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 
     async fn wait_until_ready(&mut self) {
@@ -378,7 +414,11 @@ impl Process {
 
     /// Asks it to end, as a service manager does.
     pub fn terminate(&self) {
-        let status = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
+        self.signal("-TERM");
+    }
+
+    pub fn signal(&self, signal: &str) {
+        let status = Command::new("kill").args([signal, &self.child.id().to_string()]).status();
         assert!(status.expect("kill").success());
     }
 

@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 use switchyard::checker::history::Attempt;
-use switchyard::simulator::Fault;
 use switchyard::simulator::receiver::{Answer, Requests};
+use switchyard::simulator::{FallBack, Fault};
 
-const SWITCHES: usize = 8;
+const SWITCHES: usize = 13;
 const PORTS: u16 = 4;
 /// The first port of the switch that rejects a line once.
 const REJECTED: (usize, u16) = (7, 0);
@@ -30,6 +30,11 @@ fn order_faults(outside: &Outside) {
         Fault::SilentAccept { pattern: vlan(), times: 1 },
         Fault::SilentBanner { times: 1 },
         Fault::Reject { pattern: vlan(), text: "% Invalid input".into(), times: 1 },
+        Fault::FallBack { pattern: vlan(), to: FallBack::Privileged, times: 1 },
+        Fault::FallBack { pattern: vlan(), to: FallBack::User, times: 1 },
+        Fault::FallBack { pattern: "show running-config".into(), to: FallBack::User, times: 1 },
+        Fault::NoFreeLine { times: 2 },
+        Fault::LockConfiguration { times: 2 },
     ];
     for (switch, fault) in outside.fleet.switches().iter().zip(faults) {
         switch.order(fault);

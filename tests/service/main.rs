@@ -2,6 +2,10 @@
 
 mod bad_input;
 mod checkout;
+#[cfg(feature = "fail-points")]
+mod drift;
+#[cfg(feature = "fail-points")]
+mod fault_orders;
 mod harness;
 #[cfg(feature = "fail-points")]
 mod instances;
@@ -11,11 +15,16 @@ mod kill;
 mod load;
 #[cfg(feature = "fail-points")]
 mod moving;
+#[cfg(feature = "fail-points")]
+mod panics;
 mod power_cut;
 mod real_switch;
 mod records;
 #[cfg(feature = "fail-points")]
 mod redis;
+#[cfg(feature = "fail-points")]
+mod rolling;
 mod secrets;
+mod stopping;
 #[cfg(feature = "fail-points")]
 mod witnesses;

@@ -4,13 +4,14 @@
 //!            Taken                  Acknowledged
 //!   Due ──────────────▶ Sending ──────────────────▶ Delivered
 //!    ▲ ▲                 │ ▲ │ │
-//!    │ └─────────────────┘ └─┘ │ Refused, or failed for the last time
-//!    │  Failed                 ▼
-//!    └──────────────────────  Dead
+//!    │ └─────────────────┘ └─┘ │ Refused; Failed or Panicked for the last time
+//!    │  Failed, Panicked       ▼
+//!    └──────────────────────  Dead ◀── Due, Panicked for the last time
 //!           Replayed
 //! ```
 //!
-//! At least once: a process that dies in `Sending` leaves it to a later lease, which sends the same attempt again.
+//! At least once: a process that dies in `Sending` leaves it to a later lease, which sends the same attempt again. So does our
+//! own handling of an event when it panics; and since that would go on for ever, such panics are counted.
 
 use super::Denied;
 use super::event::Event;
@@ -29,6 +30,11 @@ pub enum DeadWhy {
     },
     /// The last attempt failed.
     OutOfAttempts,
+    /// Our own handling of it panicked so often that it was given up.
+    HandlingPanicked {
+        /// So often.
+        panics: u32,
+    },
 }
 
 /// Where it stands.
@@ -39,6 +45,8 @@ pub enum DeliveryState {
     Due {
         /// The attempt's number, from 1.
         attempt: u32,
+        /// Panics over it so far.
+        panics: u32,
         /// Not before.
         at: UnixMillis,
     },
@@ -46,6 +54,8 @@ pub enum DeliveryState {
     Sending {
         /// The attempt's number.
         attempt: u32,
+        /// Panics over it so far.
+        panics: u32,
         /// By the holder of this lease.
         lease: LeaseEpoch,
     },
@@ -80,6 +90,8 @@ pub enum DeliveryEvent {
     },
     /// A network error, a time-out or a 5xx.
     Failed,
+    /// Our own handling of it panicked.
+    Panicked,
     /// An operator or the partner wants it sent again.
     Replayed,
 }
@@ -93,6 +105,8 @@ pub struct DeliveryPolicy {
     pub first_wait_millis: u64,
     /// Longest wait.
     pub longest_wait_millis: u64,
+    /// Panics over one event until it is given up.
+    pub panics: u32,
 }
 
 impl DeliveryPolicy {
@@ -117,9 +131,11 @@ impl DeliveryState {
     ) -> Result<Self, Denied> {
         use DeliveryEvent as E;
         match (self, event) {
-            (Self::Due { attempt, .. }, E::Taken { lease }) => Ok(Self::Sending { attempt, lease }),
-            (Self::Sending { attempt, lease: held }, E::Taken { lease }) if lease > held => {
-                Ok(Self::Sending { attempt, lease })
+            (Self::Due { attempt, panics, .. }, E::Taken { lease }) => {
+                Ok(Self::Sending { attempt, panics, lease })
+            }
+            (Self::Sending { attempt, panics, lease: held }, E::Taken { lease }) if lease > held => {
+                Ok(Self::Sending { attempt, panics, lease })
             }
             (Self::Sending { .. }, E::Acknowledged) => Ok(Self::Delivered { at: now }),
             (Self::Sending { .. }, E::Refused { status }) => {
@@ -128,10 +144,14 @@ impl DeliveryState {
             (Self::Sending { attempt, .. }, E::Failed) if attempt >= policy.attempts => {
                 Ok(Self::Dead { at: now, why: DeadWhy::OutOfAttempts })
             }
-            (Self::Sending { attempt, .. }, E::Failed) => {
-                Ok(Self::Due { attempt: attempt + 1, at: now.plus_millis(policy.wait_millis(attempt)) })
+            (Self::Sending { attempt, panics, .. }, E::Failed) => {
+                let at = now.plus_millis(policy.wait_millis(attempt));
+                Ok(Self::Due { attempt: attempt + 1, panics, at })
             }
-            (Self::Dead { .. }, E::Replayed) => Ok(Self::Due { attempt: 1, at: now }),
+            (Self::Due { attempt, panics, .. } | Self::Sending { attempt, panics, .. }, E::Panicked) => {
+                Ok(after_panic(attempt, panics + 1, now, policy))
+            }
+            (Self::Dead { .. }, E::Replayed) => Ok(Self::Due { attempt: 1, panics: 0, at: now }),
             (
                 state @ Self::Due { .. },
                 event @ (E::Acknowledged | E::Refused { .. } | E::Failed | E::Replayed),
@@ -141,11 +161,16 @@ impl DeliveryState {
             }
             (
                 state @ Self::Dead { .. },
-                event @ (E::Taken { .. } | E::Acknowledged | E::Refused { .. } | E::Failed),
+                event @ (E::Taken { .. } | E::Acknowledged | E::Refused { .. } | E::Failed | E::Panicked),
             ) => Err(state.denied(event)),
             (
                 state @ Self::Delivered { .. },
-                event @ (E::Taken { .. } | E::Acknowledged | E::Refused { .. } | E::Failed | E::Replayed),
+                event @ (E::Taken { .. }
+                | E::Acknowledged
+                | E::Refused { .. }
+                | E::Failed
+                | E::Panicked
+                | E::Replayed),
             ) => Err(state.denied(event)),
         }
     }
@@ -167,10 +192,19 @@ impl DeliveryState {
             DeliveryEvent::Acknowledged => "an acknowledgement",
             DeliveryEvent::Refused { .. } => "a refusal",
             DeliveryEvent::Failed => "a failed attempt",
+            DeliveryEvent::Panicked => "a panic",
             DeliveryEvent::Replayed => "a replay",
         };
         Denied { machine: "delivery", state: self.name(), event }
     }
+}
+
+/// The same attempt once more: whether anything was sent, nobody knows.
+fn after_panic(attempt: u32, panics: u32, now: UnixMillis, policy: &DeliveryPolicy) -> DeliveryState {
+    if panics >= policy.panics {
+        return DeliveryState::Dead { at: now, why: DeadWhy::HandlingPanicked { panics } };
+    }
+    DeliveryState::Due { attempt, panics, at: now.plus_millis(policy.wait_millis(panics)) }
 }
 
 /// One attempt, as it went.
@@ -206,7 +240,12 @@ impl DeliveryRecord {
     #[must_use]
     pub fn new(event: Event, sequence: u64) -> Self {
         let at = event.at;
-        Self { event, sequence, state: DeliveryState::Due { attempt: 1, at }, attempts: Vec::new() }
+        Self {
+            event,
+            sequence,
+            state: DeliveryState::Due { attempt: 1, panics: 0, at },
+            attempts: Vec::new(),
+        }
     }
 }
 
@@ -217,25 +256,36 @@ mod tests {
 
     const NOW: UnixMillis = UnixMillis(100);
     const POLICY: DeliveryPolicy =
-        DeliveryPolicy { attempts: 3, first_wait_millis: 2_000, longest_wait_millis: 30_000 };
+        DeliveryPolicy { attempts: 3, first_wait_millis: 2_000, longest_wait_millis: 30_000, panics: 3 };
 
-    fn states() -> [DeliveryState; 5] {
+    fn due(panics: u32) -> DeliveryState {
+        DeliveryState::Due { attempt: 1, panics, at: NOW }
+    }
+
+    fn sending(attempt: u32, panics: u32) -> DeliveryState {
+        DeliveryState::Sending { attempt, panics, lease: LeaseEpoch(2) }
+    }
+
+    fn states() -> [DeliveryState; 7] {
         [
-            DeliveryState::Due { attempt: 1, at: NOW },
-            DeliveryState::Sending { attempt: 1, lease: LeaseEpoch(2) },
-            DeliveryState::Sending { attempt: 3, lease: LeaseEpoch(2) },
+            due(0),
+            due(2),
+            sending(1, 0),
+            sending(3, 0),
+            sending(1, 2),
             DeliveryState::Delivered { at: NOW },
             DeliveryState::Dead { at: NOW, why: DeadWhy::OutOfAttempts },
         ]
     }
 
-    fn events() -> [DeliveryEvent; 6] {
+    fn events() -> [DeliveryEvent; 7] {
         [
             DeliveryEvent::Taken { lease: LeaseEpoch(3) },
             DeliveryEvent::Taken { lease: LeaseEpoch(2) },
             DeliveryEvent::Acknowledged,
             DeliveryEvent::Refused { status: 404 },
             DeliveryEvent::Failed,
+            DeliveryEvent::Panicked,
             DeliveryEvent::Replayed,
         ]
     }
@@ -244,11 +294,13 @@ mod tests {
     fn every_state_meets_every_event_as_drawn() {
         let (due, sending, done, dead) = (Some("due"), Some("sending"), Some("delivered"), Some("dead"));
         let drawn = [
-            [sending, sending, None, None, None, None],
-            [sending, None, done, dead, due, None],
-            [sending, None, done, dead, dead, None],
-            [None; 6],
-            [None, None, None, None, None, due],
+            [sending, sending, None, None, None, due, None],
+            [sending, sending, None, None, None, dead, None],
+            [sending, None, done, dead, due, due, None],
+            [sending, None, done, dead, dead, due, None],
+            [sending, None, done, dead, due, dead, None],
+            [None; 7],
+            [None, None, None, None, None, None, due],
         ];
         for (state, row) in states().into_iter().zip(drawn) {
             for (event, expected) in events().into_iter().zip(row) {
@@ -259,25 +311,37 @@ mod tests {
     }
 
     #[test]
+    fn a_panic_repeats_the_attempt_and_the_last_one_is_the_reason_for_giving_up() {
+        let panicked = |state: DeliveryState| state.apply(DeliveryEvent::Panicked, NOW, &POLICY);
+        let again = DeliveryState::Due { attempt: 2, panics: 1, at: NOW.plus_millis(2_000) };
+        assert_eq!(panicked(sending(2, 0)), Ok(again));
+        let why = DeadWhy::HandlingPanicked { panics: 3 };
+        assert_eq!(panicked(sending(2, 2)), Ok(DeliveryState::Dead { at: NOW, why }));
+    }
+
+    #[test]
     fn three_attempts_are_two_and_four_seconds_apart() {
         assert_eq!([1, 2, 3, 4, 5].map(|n| POLICY.wait_millis(n)), [2_000, 4_000, 8_000, 16_000, 30_000]);
     }
 
     proptest! {
         #[test]
-        fn an_event_is_sent_at_most_three_times_between_replays(picks in proptest::collection::vec(0..6usize, 0..80)) {
-            let (mut state, mut failures) = (states()[0].clone(), 0);
+        fn an_event_fails_and_panics_at_most_three_times_between_replays(
+            picks in proptest::collection::vec(0..7usize, 0..80)
+        ) {
+            let (mut state, mut failures, mut panics) = (states()[0].clone(), 0, 0);
             for pick in picks {
                 let event = events()[pick];
                 if let Ok(next) = state.clone().apply(event, NOW, &POLICY) {
-                    failures = match event {
-                        DeliveryEvent::Failed => failures + 1,
-                        DeliveryEvent::Replayed => 0,
-                        _ => failures,
+                    (failures, panics) = match event {
+                        DeliveryEvent::Failed => (failures + 1, panics),
+                        DeliveryEvent::Panicked => (failures, panics + 1),
+                        DeliveryEvent::Replayed => (0, 0),
+                        _ => (failures, panics),
                     };
                     state = next;
                 }
-                prop_assert!(failures <= 3);
+                prop_assert!(failures <= 3 && panics <= 3);
             }
         }
     }

@@ -42,6 +42,8 @@ pub enum FailureClass {
     SaveFailed,
     /// This instance may not write to switches any more: it could not show in time that it lives. No fault of the switch.
     TenureLapsed,
+    /// The supervisor panicked over the switch again and again: ours to mend.
+    SupervisorPanicked,
 }
 
 /// What a failure means for the job that met it.
@@ -59,7 +61,7 @@ pub enum Verdict {
 
 impl FailureClass {
     /// Every class, for tests and tables.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Unreachable,
         Self::NoFreeVty,
         Self::KeyExchangeFailed,
@@ -76,6 +78,7 @@ impl FailureClass {
         Self::ReadBackDiffers,
         Self::SaveFailed,
         Self::TenureLapsed,
+        Self::SupervisorPanicked,
     ];
 
     /// The rule.
@@ -92,9 +95,11 @@ impl FailureClass {
             | Self::ReadBackDiffers
             | Self::SaveFailed => Verdict::Retry,
             Self::CommandRejected | Self::PortUnknown => Verdict::Fail,
-            Self::AuthenticationRefused | Self::HostKeyChanged | Self::WrongDevice | Self::Misconfigured => {
-                Verdict::Quarantine
-            }
+            Self::AuthenticationRefused
+            | Self::HostKeyChanged
+            | Self::WrongDevice
+            | Self::Misconfigured
+            | Self::SupervisorPanicked => Verdict::Quarantine,
             Self::TenureLapsed => Verdict::Interrupt,
         }
     }
@@ -118,7 +123,8 @@ impl FailureClass {
             | Self::PromptNotSeen
             | Self::SessionLost
             | Self::DeadlineExceeded
-            | Self::TenureLapsed => false,
+            | Self::TenureLapsed
+            | Self::SupervisorPanicked => false,
         }
     }
 
@@ -137,7 +143,8 @@ impl FailureClass {
             | Self::AuthenticationRefused
             | Self::HostKeyChanged
             | Self::WrongDevice
-            | Self::Misconfigured => {
+            | Self::Misconfigured
+            | Self::SupervisorPanicked => {
                 "The switch needs the network operator's attention. Contact the operator."
             }
             Self::CommandRejected => {
@@ -183,6 +190,11 @@ pub enum FailureReason {
     Driver(DriverFailure),
     /// It waited longer than `job.max_age`.
     TooOld,
+    /// The supervisor at work on it panicked so often that the job was given up.
+    SupervisorPanicked {
+        /// So often.
+        panics: u32,
+    },
 }
 
 impl FailureReason {
@@ -192,6 +204,9 @@ impl FailureReason {
         match self {
             Self::Driver(failure) => failure.class.for_partner(),
             Self::TooOld => "The switch was not available for too long. Ask for a retry later.",
+            Self::SupervisorPanicked { .. } => {
+                "The provisioning service broke off repeatedly over this order. Contact the operator."
+            }
         }
     }
 }

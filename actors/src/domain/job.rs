@@ -7,15 +7,17 @@
 //!    │ │ AttemptFailed      │  │ └─┘ Started by a later lease
 //!    │ │ (retry, quarantine,│  │
 //!    │ │  interrupt)        │  │
-//!    │ └────────────────────┘  │ AttemptFailed (rejected, out of attempts, out of time)
-//!    │   Interrupted           ▼
+//!    │ └────────────────────┘  │ AttemptFailed (rejected, out of attempts, out of time),
+//!    │   Interrupted, Panicked │ Panicked (for the last time)
+//!    │                         ▼
 //!    └──────────────────────▶ Failed
-//!              Expired
+//!       Expired, Panicked (for the last time; before that it stays)
 //! ```
 //!
 //! Only failures of the switch count as attempts and eat the time limit. Queueing, our own downtime, a store outage and a
 //! tenure that lapsed do not: they come as `Interrupted`, as a failure whose verdict says so, or as a later lease that
-//! starts the job over.
+//! starts the job over. A panic of the supervisor over the job is no failure of the switch either, and is counted by itself:
+//! a job that always breaks its supervisor would never come to an outcome.
 
 use super::Denied;
 use super::failure::{DriverFailure, FailureReason, Verdict};
@@ -49,6 +51,8 @@ pub enum JobState {
         failed_attempts: u32,
         /// Milliseconds that those attempts and their back-offs took.
         spent_millis: u64,
+        /// Panics of a supervisor over it so far.
+        panics: u32,
         /// Not before this moment.
         not_before: UnixMillis,
     },
@@ -58,6 +62,8 @@ pub enum JobState {
         failed_attempts: u32,
         /// Milliseconds that those took.
         spent_millis: u64,
+        /// Panics of a supervisor over it before this attempt.
+        panics: u32,
         /// Whose.
         lease: LeaseEpoch,
     },
@@ -98,6 +104,11 @@ pub enum JobEvent {
     },
     /// Stopped through no fault of the switch.
     Interrupted,
+    /// The supervisor that was at it panicked.
+    Panicked {
+        /// Chance, 0 to 1, for the back-off.
+        jitter: f64,
+    },
     /// Read back from the switch, and as wanted.
     Verified,
     /// Waited longer than it may.
@@ -131,6 +142,8 @@ pub struct RetryPolicy {
     pub longest_back_off_millis: u64,
     /// All attempts and back-offs together.
     pub in_all_millis: u64,
+    /// Panics of a supervisor over one job until it fails.
+    pub panics: u32,
 }
 
 impl RetryPolicy {
@@ -148,7 +161,7 @@ impl JobState {
     /// A job that was just made.
     #[must_use]
     pub fn new(now: UnixMillis) -> Self {
-        Self::Queued { failed_attempts: 0, spent_millis: 0, not_before: now }
+        Self::Queued { failed_attempts: 0, spent_millis: 0, panics: 0, not_before: now }
     }
 
     /// The rule.
@@ -163,29 +176,32 @@ impl JobState {
     ) -> Result<(Self, JobEffect), Denied> {
         use JobEvent as E;
         match (self, event) {
-            (Self::Queued { failed_attempts, spent_millis, .. }, E::Started { lease }) => {
-                Ok((Self::Running { failed_attempts, spent_millis, lease }, JobEffect::None))
+            (Self::Queued { failed_attempts, spent_millis, panics, .. }, E::Started { lease }) => {
+                Ok((Self::Running { failed_attempts, spent_millis, panics, lease }, JobEffect::None))
             }
             (Self::Queued { failed_attempts, .. }, E::Expired) => {
-                let reason = FailureReason::TooOld;
-                Ok((Self::Failed { at: now, attempts: failed_attempts, reason }, JobEffect::Settle))
+                Ok(given_up(failed_attempts, FailureReason::TooOld, now))
             }
-            (Self::Running { failed_attempts, spent_millis, lease: held }, E::Started { lease })
+            (Self::Running { failed_attempts, spent_millis, panics, lease: held }, E::Started { lease })
                 if lease > held =>
             {
-                Ok((Self::Running { failed_attempts, spent_millis, lease }, JobEffect::None))
+                Ok((Self::Running { failed_attempts, spent_millis, panics, lease }, JobEffect::None))
             }
             (
-                Self::Running { failed_attempts, spent_millis, .. },
+                Self::Running { failed_attempts, spent_millis, panics, .. },
                 E::AttemptFailed { failure, took_millis, jitter },
             ) => {
-                let before = Tried { failed_attempts, spent_millis };
+                let before = Tried { failed_attempts, spent_millis, panics };
                 Ok(after_failure(before, took_millis, failure, jitter, now, policy))
             }
-            (Self::Running { failed_attempts, spent_millis, .. }, E::Interrupted) => {
-                let again = Self::Queued { failed_attempts, spent_millis, not_before: now };
-                Ok((again, JobEffect::RunAgain { at: now }))
+            (Self::Running { failed_attempts, spent_millis, panics, .. }, E::Interrupted) => {
+                Ok(Tried { failed_attempts, spent_millis, panics }.again_at(now))
             }
+            (
+                Self::Queued { failed_attempts, spent_millis, panics, .. }
+                | Self::Running { failed_attempts, spent_millis, panics, .. },
+                E::Panicked { jitter },
+            ) => Ok(after_panic(Tried { failed_attempts, spent_millis, panics }, jitter, now, policy)),
             (Self::Running { failed_attempts, .. }, E::Verified) => {
                 Ok((Self::Completed { at: now, attempts: failed_attempts + 1 }, JobEffect::Settle))
             }
@@ -201,6 +217,7 @@ impl JobState {
                 event @ (E::Started { .. }
                 | E::AttemptFailed { .. }
                 | E::Interrupted
+                | E::Panicked { .. }
                 | E::Verified
                 | E::Expired),
             ) => Err(state.denied(&event)),
@@ -229,6 +246,7 @@ impl JobState {
             JobEvent::Started { .. } => "a start",
             JobEvent::AttemptFailed { .. } => "a failed attempt",
             JobEvent::Interrupted => "an interruption",
+            JobEvent::Panicked { .. } => "a panic",
             JobEvent::Verified => "a verification",
             JobEvent::Expired => "an expiry",
         };
@@ -240,6 +258,18 @@ impl JobState {
 struct Tried {
     failed_attempts: u32,
     spent_millis: u64,
+    panics: u32,
+}
+
+impl Tried {
+    fn queued(self, not_before: UnixMillis) -> JobState {
+        let Self { failed_attempts, spent_millis, panics } = self;
+        JobState::Queued { failed_attempts, spent_millis, panics, not_before }
+    }
+
+    fn again_at(self, at: UnixMillis) -> (JobState, JobEffect) {
+        (self.queued(at), JobEffect::RunAgain { at })
+    }
 }
 
 fn after_failure(
@@ -253,32 +283,33 @@ fn after_failure(
     let failed_attempts = before.failed_attempts + 1;
     let spent_millis = before.spent_millis + took_millis;
     match failure.class.verdict() {
-        Verdict::Interrupt => {
-            let Tried { failed_attempts, spent_millis } = before;
-            let again = JobState::Queued { failed_attempts, spent_millis, not_before: now };
-            (again, JobEffect::RunAgain { at: now })
-        }
-        Verdict::Quarantine => {
-            // An operator's pause is no fault of the job: the attempt isn't counted against it.
-            let failed_attempts = before.failed_attempts;
-            let waiting = JobState::Queued { failed_attempts, spent_millis, not_before: now };
-            (waiting, JobEffect::AwaitRelease)
-        }
+        Verdict::Interrupt => before.again_at(now),
+        // An operator's pause is no fault of the job: the attempt isn't counted against it.
+        Verdict::Quarantine => (Tried { spent_millis, ..before }.queued(now), JobEffect::AwaitRelease),
         Verdict::Retry if failed_attempts < policy.attempts => {
             let wait = policy.back_off_millis(failed_attempts, jitter);
             let spent_millis = spent_millis + wait;
             if spent_millis >= policy.in_all_millis {
-                return given_up(failed_attempts, failure, now);
+                return given_up(failed_attempts, FailureReason::Driver(failure), now);
             }
-            let at = now.plus_millis(wait);
-            (JobState::Queued { failed_attempts, spent_millis, not_before: at }, JobEffect::RunAgain { at })
+            Tried { failed_attempts, spent_millis, ..before }.again_at(now.plus_millis(wait))
         }
-        Verdict::Retry | Verdict::Fail => given_up(failed_attempts, failure, now),
+        Verdict::Retry | Verdict::Fail => given_up(failed_attempts, FailureReason::Driver(failure), now),
     }
 }
 
-fn given_up(attempts: u32, failure: DriverFailure, now: UnixMillis) -> (JobState, JobEffect) {
-    (JobState::Failed { at: now, attempts, reason: FailureReason::Driver(failure) }, JobEffect::Settle)
+/// The back-off lets the switch's other jobs go first.
+fn after_panic(before: Tried, jitter: f64, now: UnixMillis, policy: &RetryPolicy) -> (JobState, JobEffect) {
+    let panics = before.panics + 1;
+    if panics >= policy.panics {
+        return given_up(before.failed_attempts, FailureReason::SupervisorPanicked { panics }, now);
+    }
+    let wait = policy.back_off_millis(panics, jitter);
+    Tried { panics, ..before }.again_at(now.plus_millis(wait))
+}
+
+fn given_up(attempts: u32, reason: FailureReason, now: UnixMillis) -> (JobState, JobEffect) {
+    (JobState::Failed { at: now, attempts, reason }, JobEffect::Settle)
 }
 
 #[cfg(test)]
@@ -293,13 +324,14 @@ mod tests {
         first_back_off_millis: 1_000,
         longest_back_off_millis: 30_000,
         in_all_millis: 600_000,
+        panics: 3,
     };
 
     fn states() -> [JobState; 4] {
         let reason = FailureReason::TooOld;
         [
             JobState::new(NOW),
-            JobState::Running { failed_attempts: 0, spent_millis: 0, lease: LeaseEpoch(2) },
+            JobState::Running { failed_attempts: 0, spent_millis: 0, panics: 0, lease: LeaseEpoch(2) },
             JobState::Completed { at: NOW, attempts: 1 },
             JobState::Failed { at: NOW, attempts: 1, reason },
         ]
@@ -309,7 +341,7 @@ mod tests {
         JobEvent::AttemptFailed { failure: DriverFailure::new(class, "x"), took_millis: 10, jitter: 1.0 }
     }
 
-    fn events() -> [JobEvent; 7] {
+    fn events() -> [JobEvent; 8] {
         [
             JobEvent::Started { lease: LeaseEpoch(3) },
             JobEvent::Started { lease: LeaseEpoch(2) },
@@ -318,13 +350,14 @@ mod tests {
             JobEvent::Verified,
             JobEvent::Expired,
             failed(FailureClass::TenureLapsed),
+            JobEvent::Panicked { jitter: 1.0 },
         ]
     }
 
     #[test]
     fn every_state_meets_every_event_as_drawn() {
         // Rows are states, columns events; the letter is the next state, a dot is denied.
-        let drawn = ["RR...F.", "R.QQC.Q", ".......", "......."];
+        let drawn = ["RR...F.Q", "R.QQC.QQ", "........", "........"];
         for (state, row) in states().into_iter().zip(drawn) {
             for (event, expected) in events().into_iter().zip(row.chars()) {
                 let next = state.clone().apply(event.clone(), NOW, &POLICY);
@@ -337,18 +370,36 @@ mod tests {
     #[test]
     fn the_class_decides_what_a_failure_means() {
         for class in FailureClass::ALL {
-            let running = JobState::Running { failed_attempts: 0, spent_millis: 0, lease: LeaseEpoch(1) };
+            let running =
+                JobState::Running { failed_attempts: 0, spent_millis: 0, panics: 2, lease: LeaseEpoch(1) };
             let (state, effect) = running.apply(failed(class), NOW, &POLICY).expect("a running job can fail");
             match class.verdict() {
                 Verdict::Retry => assert_eq!(effect, JobEffect::RunAgain { at: NOW.plus_millis(1_000) }),
                 Verdict::Fail => assert!(matches!(state, JobState::Failed { .. }), "{class:?}"),
                 Verdict::Quarantine => assert_eq!(effect, JobEffect::AwaitRelease),
                 Verdict::Interrupt => {
-                    let untried = JobState::Queued { failed_attempts: 0, spent_millis: 0, not_before: NOW };
+                    let untried =
+                        JobState::Queued { failed_attempts: 0, spent_millis: 0, panics: 2, not_before: NOW };
                     assert_eq!((state, effect), (untried, JobEffect::RunAgain { at: NOW }));
                 }
             }
         }
+    }
+
+    #[test]
+    fn the_last_panic_over_a_job_fails_it_and_those_before_put_it_behind_the_others() {
+        let queued =
+            |panics, at| JobState::Queued { failed_attempts: 2, spent_millis: 9, panics, not_before: at };
+        let panicked = |state: JobState| state.apply(JobEvent::Panicked { jitter: 1.0 }, NOW, &POLICY);
+        let later = NOW.plus_millis(2_000);
+        let again = (queued(2, later), JobEffect::RunAgain { at: later });
+        assert_eq!(panicked(queued(1, NOW)), Ok(again.clone()));
+        let running =
+            |panics| JobState::Running { failed_attempts: 2, spent_millis: 9, panics, lease: LeaseEpoch(1) };
+        assert_eq!(panicked(running(1)), Ok(again));
+        let reason = FailureReason::SupervisorPanicked { panics: 3 };
+        let failed = (JobState::Failed { at: NOW, attempts: 2, reason }, JobEffect::Settle);
+        assert_eq!((panicked(queued(2, NOW)), panicked(running(2))), (Ok(failed.clone()), Ok(failed)));
     }
 
     #[test]
@@ -360,7 +411,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_happens_there_is_one_outcome_at_most(picks in proptest::collection::vec(0..7usize, 1..60)) {
+        fn whatever_happens_there_is_one_outcome_at_most(picks in proptest::collection::vec(0..8usize, 1..60)) {
             let (mut state, mut outcomes) = (JobState::new(NOW), 0);
             for pick in picks {
                 if let Ok((next, effect)) = state.clone().apply(events()[pick].clone(), NOW, &POLICY) {

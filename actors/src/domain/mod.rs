@@ -6,7 +6,9 @@
 
 pub mod claim;
 pub mod config;
+pub mod contact;
 pub mod delivery;
+pub mod drift;
 pub mod event;
 pub mod failure;
 pub mod ids;
@@ -18,12 +20,14 @@ pub mod port;
 pub mod proof;
 pub mod record;
 pub mod request;
+pub mod restart;
 pub mod retention;
 pub mod save_pace;
 pub mod session;
 pub mod subscription;
 pub mod text;
 pub mod time;
+pub mod upkeep;
 
 /// A rule said no: the event makes no sense in this state. Carries both names, for a log or a conflict answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -75,6 +75,7 @@ fn tag(text: &str) -> Option<Tag> {
     match text {
         "inventory" => return Some(Tag::Inventory),
         "retention" => return Some(Tag::Retention),
+        "checks" => return Some(Tag::Checks),
         _ => {}
     }
     match text.split_once('/')? {
@@ -113,14 +114,17 @@ fn subscription(under: Tag, id: &str) -> Option<Key> {
 }
 
 fn under_a_switch(id: SwitchId, what: &str) -> Option<Key> {
-    if what == "status" {
-        return Some(Key::SwitchStatus(id));
+    match what {
+        "status" => return Some(Key::SwitchStatus(id)),
+        "drift" => return Some(Key::Drift(id)),
+        _ => {}
     }
     match what.split_once('/')? {
         ("subscription", of) => subscription(Tag::Switch(id), of),
         ("job", job) => Some(Key::Job(id, JobId(uuid(job)?))),
         ("transcript", job) => Some(Key::Transcript(id, JobId(uuid(job)?))),
         ("port", name) => port(id, name).map(Key::Port),
+        ("managed", name) => port(id, name).map(Key::Managed),
         _ => None,
     }
 }
@@ -146,10 +150,12 @@ fn index(text: &str) -> Option<Index> {
         "switches" => return Some(Index::Switches),
         "partners" => return Some(Index::Partners),
         "ended" => return Some(Index::Ended),
+        "checks" => return Some(Index::Checks),
         _ => {}
     }
     match text.split_once('/')? {
         ("work", id) => switch(id).map(Index::Work),
+        ("managed", id) => switch(id).map(Index::Managed),
         ("due", id) => partner(id).map(Index::Due),
         ("dead", id) => partner(id).map(Index::Dead),
         ("plans", id) => partner(id).map(Index::Plans),
@@ -195,12 +201,13 @@ mod tests {
             some_uuid().prop_map(Tag::Directory),
             Just(Tag::Inventory),
             Just(Tag::Retention),
+            Just(Tag::Checks),
         ]
     }
 
     fn some_key() -> impl Strategy<Value = Key> {
         let one = (some_switch(), some_port(), some_uuid(), some_uuid(), some_checkout());
-        (0..16, one).prop_map(|(kind, (switch, port, a, b, checkout))| match kind {
+        (0..18, one).prop_map(|(kind, (switch, port, a, b, checkout))| match kind {
             0 => Key::Checkout(checkout),
             1 => Key::Subscription(Tag::Switch(switch), SubscriptionId(a)),
             2 => Key::Subscription(Tag::Unit(UnitId(b)), SubscriptionId(a)),
@@ -216,6 +223,8 @@ mod tests {
             12 => Key::Unit(UnitId(a)),
             13 => Key::Switch(switch),
             14 => Key::InventoryPort(port),
+            15 => Key::Managed(port),
+            16 => Key::Drift(switch),
             _ => Key::Location(
                 LocationHash::parse(&a.simple().to_string()[..10]).expect("ten hexadecimal characters"),
             ),
@@ -225,11 +234,13 @@ mod tests {
     fn some_index() -> impl Strategy<Value = Index> {
         prop_oneof![
             some_switch().prop_map(Index::Work),
+            some_switch().prop_map(Index::Managed),
             some_uuid().prop_map(|id| Index::Due(PartnerId(id))),
             some_uuid().prop_map(|id| Index::Dead(PartnerId(id))),
             Just(Index::Switches),
             Just(Index::Partners),
             Just(Index::Ended),
+            Just(Index::Checks),
             some_uuid().prop_map(|id| Index::Plans(PartnerId(id))),
             some_switch().prop_map(Index::Ports),
             some_switch().prop_map(Index::Locations),

@@ -9,6 +9,7 @@
 //!                      │ └── Dirty ────────────────┼────┘
 //!                      │ Begun     Verified        │
 //!                      └───────────────────────────┘ Begun
+//!   Clean, AppliedUnsaved ──Drifted──▶ Dirty
 //! ```
 //!
 //! `before` is what the port was before the first line of ours: it outlives attempts, and is what an undo restores.
@@ -86,6 +87,28 @@ pub enum PortEvent {
     LeftUnclear,
     /// The running configuration is now the start-up configuration.
     Saved,
+    /// Read, and by somebody else's doing not as it should be.
+    Drifted {
+        /// What it should be.
+        want: PortConfig,
+    },
+}
+
+/// What becomes of a port's repair when the supervisor panicked over it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Repair {
+    /// It is tried again after a while.
+    Later,
+    /// It is left to an operator: a switch must not be kept from all else by one port.
+    SetAside,
+}
+
+impl Repair {
+    /// The rule: so many panics, since the port was last found as it should be, and the limit.
+    #[must_use]
+    pub fn after_panics(panics: u32, limit: u32) -> Self {
+        if panics >= limit { Self::SetAside } else { Self::Later }
+    }
 }
 
 impl PortState {
@@ -124,6 +147,13 @@ impl PortState {
             }
             (state @ (Self::Clean | Self::Applying { .. } | Self::Dirty { .. }), E::Saved) => {
                 Err(Denied { machine: "port", state: state.name(), event: "a save" })
+            }
+            (Self::Clean | Self::AppliedUnsaved { .. }, E::Drifted { want }) => Ok(Self::Dirty { want }),
+            // It is repaired already.
+            (state @ Self::Dirty { .. }, E::Drifted { .. }) => Ok(state),
+            // What was read may be our own half.
+            (state @ Self::Applying { .. }, E::Drifted { .. }) => {
+                Err(Denied { machine: "port", state: state.name(), event: "drift" })
             }
         }
     }
@@ -180,25 +210,32 @@ mod tests {
         ]
     }
 
-    fn events() -> [PortEvent; 4] {
+    fn events() -> [PortEvent; 5] {
         [
             PortEvent::Begun { before: config(9), lines: vec!["b".into()] },
             PortEvent::Verified { want: config(3) },
             PortEvent::LeftUnclear,
             PortEvent::Saved,
+            PortEvent::Drifted { want: config(4) },
         ]
     }
 
     #[test]
     fn every_state_meets_every_event_as_drawn() {
         let (c, a, u, d) = (Some("clean"), Some("applying"), Some("applied, not saved"), Some("dirty"));
-        let drawn = [[a, u, c, None], [a, u, d, None], [a, u, u, c], [a, u, d, None]];
+        let drawn = [[a, u, c, None, d], [a, u, d, None, None], [a, u, u, c, d], [a, u, d, None, d]];
         for (state, row) in states().into_iter().zip(drawn) {
             for (event, expected) in events().into_iter().zip(row) {
                 let next = state.clone().apply(event.clone(), NOW).ok();
                 assert_eq!(next.as_ref().map(PortState::name), expected, "{state:?} + {event:?}");
             }
         }
+    }
+
+    #[test]
+    fn a_repair_is_set_aside_by_the_last_panic_that_it_may_cause() {
+        let verdicts = [1, 2, 3, 4].map(|panics| Repair::after_panics(panics, 3));
+        assert_eq!(verdicts, [Repair::Later, Repair::Later, Repair::SetAside, Repair::SetAside]);
     }
 
     #[test]

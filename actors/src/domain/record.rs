@@ -3,6 +3,7 @@
 use super::claim::CheckoutRecord;
 use super::config::{PortConfig, VlanId};
 use super::delivery::DeliveryRecord;
+use super::drift::{ManagedPort, SwitchDrift};
 use super::failure::DriverFailure;
 use super::ids::{
     EventId, JobId, PartnerId, PlanVersionId, PortName, PortRef, SubscriptionId, SwitchId, UnitId,
@@ -16,7 +17,7 @@ use super::subscription::SubscriptionState;
 use super::text::{LocationHash, MacAddress};
 use super::time::UnixMillis;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// What one commit may change: everything under one tag lives on one node of a cluster.
@@ -37,6 +38,8 @@ pub enum Tag {
     Inventory,
     /// What has ended, and is to be forgotten but for its tombstone.
     Retention,
+    /// When each switch is to be checked for drift.
+    Checks,
 }
 
 impl fmt::Display for Tag {
@@ -49,6 +52,7 @@ impl fmt::Display for Tag {
             Self::Directory(id) => write!(f, "directory/{id}"),
             Self::Inventory => f.write_str("inventory"),
             Self::Retention => f.write_str("retention"),
+            Self::Checks => f.write_str("checks"),
         }
     }
 }
@@ -64,8 +68,12 @@ pub enum Key {
     Job(SwitchId, JobId),
     /// A [`PortRecord`].
     Port(PortRef),
+    /// A [`ManagedPort`].
+    Managed(PortRef),
     /// A [`SwitchStatus`].
     SwitchStatus(SwitchId),
+    /// A [`SwitchDrift`].
+    Drift(SwitchId),
     /// A [`Transcript`].
     Transcript(SwitchId, JobId),
     /// A [`DeliveryRecord`].
@@ -95,10 +103,11 @@ impl Key {
         match self {
             Self::Checkout(key) => Tag::Checkout(key.clone()),
             Self::Subscription(tag, _) => tag.clone(),
-            Self::Job(switch, _) | Self::SwitchStatus(switch) | Self::Transcript(switch, _) => {
-                Tag::Switch(switch.clone())
-            }
-            Self::Port(port) => Tag::Switch(port.switch.clone()),
+            Self::Job(switch, _)
+            | Self::SwitchStatus(switch)
+            | Self::Drift(switch)
+            | Self::Transcript(switch, _) => Tag::Switch(switch.clone()),
+            Self::Port(port) | Self::Managed(port) => Tag::Switch(port.switch.clone()),
             Self::Delivery(partner, _) => Tag::Partner(*partner),
             Self::Directory(id) => Tag::Directory(*id),
             Self::Partner(_)
@@ -121,7 +130,9 @@ impl fmt::Display for Key {
             Self::Subscription(_, id) => write!(f, "{tag}/subscription/{id}"),
             Self::Job(_, id) => write!(f, "{tag}/job/{id}"),
             Self::Port(at) => write!(f, "{tag}/port/{}", at.port),
+            Self::Managed(at) => write!(f, "{tag}/managed/{}", at.port),
             Self::SwitchStatus(_) => write!(f, "{tag}/status"),
+            Self::Drift(_) => write!(f, "{tag}/drift"),
             Self::Transcript(_, job) => write!(f, "{tag}/transcript/{job}"),
             Self::Delivery(_, event) => write!(f, "{tag}/delivery/{event}"),
             Self::Directory(_) => write!(f, "{tag}"),
@@ -217,13 +228,15 @@ pub struct PortRecord {
     pub holder: Option<SubscriptionId>,
     /// What stands on the switch.
     pub state: PortState,
+    /// Panics of a supervisor over its repair, since it was last found as it should be.
+    pub panics: u32,
 }
 
 impl PortRecord {
     /// A port that nothing is known of yet.
     #[must_use]
     pub fn new(at: PortRef) -> Self {
-        Self { at, holder: None, state: PortState::Clean }
+        Self { at, holder: None, state: PortState::Clean, panics: 0 }
     }
 }
 
@@ -236,6 +249,16 @@ pub struct SwitchStatus {
     pub quarantined: Option<DriverFailure>,
     /// Since when.
     pub since: UnixMillis,
+    /// Ports whose repair was given up until an operator has looked: the supervisor panicked over it again and again.
+    pub set_aside: BTreeSet<PortName>,
+}
+
+impl SwitchStatus {
+    /// One of which there is nothing to say.
+    #[must_use]
+    pub fn in_service(switch: SwitchId, since: UnixMillis) -> Self {
+        Self { switch, quarantined: None, since, set_aside: BTreeSet::new() }
+    }
 }
 
 /// What was said on the wire for one job: bounded, and every secret redacted.
@@ -261,8 +284,12 @@ pub enum Record {
     Job(JobRecord),
     /// Under [`Key::Port`].
     Port(PortRecord),
+    /// Under [`Key::Managed`].
+    Managed(ManagedPort),
     /// Under [`Key::SwitchStatus`].
     SwitchStatus(SwitchStatus),
+    /// Under [`Key::Drift`].
+    Drift(SwitchDrift),
     /// Under [`Key::Transcript`].
     Transcript(Transcript),
     /// Under [`Key::Delivery`].
@@ -290,6 +317,8 @@ pub enum Record {
 pub enum Index {
     /// A switch's [`super::session::WorkItem`]s, by when each is due.
     Work(SwitchId),
+    /// A switch's ports that a subscription has live, each with its [`ManagedPort`].
+    Managed(SwitchId),
     /// A partner's events that are due or being sent, by when.
     Due(PartnerId),
     /// A partner's dead letters, by when they died.
@@ -306,6 +335,8 @@ pub enum Index {
     Locations(SwitchId),
     /// Subscriptions that have ended, or are about to, by when they are to be forgotten.
     Ended,
+    /// Switches, by when each is to be checked for drift next.
+    Checks,
 }
 
 impl Index {
@@ -313,12 +344,13 @@ impl Index {
     #[must_use]
     pub fn tag(&self) -> Tag {
         match self {
-            Self::Work(switch) => Tag::Switch(switch.clone()),
+            Self::Work(switch) | Self::Managed(switch) => Tag::Switch(switch.clone()),
             Self::Due(partner) | Self::Dead(partner) => Tag::Partner(*partner),
             Self::Switches | Self::Partners | Self::Plans(_) | Self::Ports(_) | Self::Locations(_) => {
                 Tag::Inventory
             }
             Self::Ended => Tag::Retention,
+            Self::Checks => Tag::Checks,
         }
     }
 }
@@ -328,6 +360,7 @@ impl fmt::Display for Index {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Work(switch) => write!(f, "work/{switch}"),
+            Self::Managed(switch) => write!(f, "managed/{switch}"),
             Self::Due(partner) => write!(f, "due/{partner}"),
             Self::Dead(partner) => write!(f, "dead/{partner}"),
             Self::Switches => f.write_str("switches"),
@@ -336,6 +369,7 @@ impl fmt::Display for Index {
             Self::Ports(switch) => write!(f, "ports/{switch}"),
             Self::Locations(switch) => write!(f, "locations/{switch}"),
             Self::Ended => f.write_str("ended"),
+            Self::Checks => f.write_str("checks"),
         }
     }
 }
@@ -348,12 +382,16 @@ impl super::session::WorkItem {
         match self {
             Self::Job(id) => format!("job {id}"),
             Self::Port(name) => format!("port {name}"),
+            Self::Check => "check".to_owned(),
         }
     }
 
     /// Reads what [`Self::to_member`] wrote.
     #[must_use]
     pub fn from_member(member: &str) -> Option<Self> {
+        if member == "check" {
+            return Some(Self::Check);
+        }
         match member.split_once(' ')? {
             ("job", id) => id.parse().ok().map(|id| Self::Job(JobId(id))),
             ("port", name) => PortName::parse(name).ok().map(Self::Port),

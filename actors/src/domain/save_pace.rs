@@ -32,7 +32,7 @@ impl SavePace {
                 // An operator looks, or it was no fault of the switch.
                 Verdict::Quarantine | Verdict::Interrupt => self,
             },
-            E::Begun(_) | E::Opened | E::StepDone(_) | E::IdleElapsed | E::Released => self,
+            E::Begun(_) | E::Opened | E::StepDone(_) | E::BrokenOff | E::IdleElapsed | E::Released => self,
         }
     }
 
@@ -59,6 +59,7 @@ mod tests {
         first_back_off_millis: 1_000,
         longest_back_off_millis: 60_000,
         in_all_millis: 600_000,
+        panics: 3,
     };
 
     fn failed(class: FailureClass) -> SessionEvent {

@@ -12,6 +12,8 @@
 //!         └───▶ BackingOff ─┘      any state, on a failure that an operator must look at:
 //!                                  Quarantined ──Released──▶ Idle
 //!                                  any state, on a failure that is none of the switch: Idle
+//!
+//!   BrokenOff, while nothing was sent that isn't read back yet: Connecting ──▶ Idle, Applying (up to its lines) ──▶ Ready
 //! ```
 //!
 //! There is one session because there is one state. A failure that breaks the session closes it before anything else
@@ -33,6 +35,8 @@ pub enum WorkItem {
     Job(JobId),
     /// A port that is dirty, to be brought back, or applied and not saved.
     Port(PortName),
+    /// The managed ports, to be compared with what they should be; one of them a visit, and nothing is written.
+    Check,
 }
 
 /// One stay in the switch's configuration: one to many ports, each with its own outcome.
@@ -56,6 +60,8 @@ pub enum Errand {
 pub enum Step {
     /// Is the kept session still alive?
     Probe,
+    /// Read the port, and change nothing.
+    Check,
     /// Read the port before anything is changed.
     ReadBefore,
     /// Put the lines on record, then send them.
@@ -143,6 +149,8 @@ pub enum SessionEvent {
         /// Chance, 0 to 1, for the back-off.
         jitter: f64,
     },
+    /// The service stops, and what was about to be done is not begun.
+    BrokenOff,
     /// Nothing to do for the idle limit.
     IdleElapsed,
     /// An operator has looked.
@@ -154,14 +162,17 @@ pub enum SessionEvent {
 pub enum VisitOutcome {
     /// Read back, and as wanted.
     Verified,
+    /// A check read it, and it is this instead.
+    Drifted(PortConfig),
     /// It failed before anything was sent.
     FailedUntouched(DriverFailure),
     /// It failed, was undone, and the port is read back as it was.
     FailedRestored(DriverFailure),
     /// It failed, and what the port is now, is not known.
     FailedUnclear(DriverFailure),
-    /// It was broken off, because the port's record changed meanwhile: what is to be done is to be chosen anew.
-    Overtaken,
+    /// It was broken off before a line was sent, because the port's record changed meanwhile or the service stops: what is
+    /// to be done is to be chosen anew.
+    BrokenOff,
 }
 
 /// What to do now.
@@ -204,7 +215,8 @@ impl SessionState {
                 Ok((Self::Connecting { errand, failures }, vec![Do::Open]))
             }
             (Self::Connecting { errand: Errand::Visit(visit), .. }, E::Opened) => {
-                Ok((Self::Applying { visit, step: Step::ReadBefore }, vec![Do::RunStep]))
+                let step = first_step(&visit);
+                Ok((Self::Applying { visit, step }, vec![Do::RunStep]))
             }
             (Self::Connecting { errand: Errand::Save, .. }, E::Opened) => Ok((Self::Saving, vec![Do::Save])),
             (Self::Ready, E::Begun(Errand::Visit(visit))) => {
@@ -216,6 +228,20 @@ impl SessionState {
             (Self::Saving, E::Saved) => Ok((Self::Ready, vec![Do::MarkSaved, Do::ChooseWork])),
             (state, E::Failed { failure, jitter }) => failed(state, failure, jitter, now, policy),
             (Self::Quarantined { .. }, E::Released) => Ok((Self::Idle, vec![Do::ChooseWork])),
+            (Self::Connecting { errand, .. }, E::BrokenOff) => Ok(not_connected(errand)),
+            (
+                Self::Applying { visit, step: Step::Probe | Step::Check | Step::ReadBefore | Step::Apply },
+                E::BrokenOff,
+            ) => Ok(settled(VisitOutcome::BrokenOff, visit)),
+            (
+                state @ (Self::Idle
+                | Self::Ready
+                | Self::Applying { step: Step::ReadBack | Step::Restore { .. }, .. }
+                | Self::Saving
+                | Self::BackingOff { .. }
+                | Self::Quarantined { .. }),
+                event @ E::BrokenOff,
+            ) => Err(state.denied(&event)),
             (
                 state @ (Self::Connecting { .. }
                 | Self::Applying { .. }
@@ -272,6 +298,21 @@ impl SessionState {
         }
     }
 
+    /// Whether what is about to be done may be left undone: no line was sent that isn't read back yet.
+    #[must_use]
+    pub fn can_be_broken_off(&self) -> bool {
+        match self {
+            Self::Connecting { .. }
+            | Self::Applying { step: Step::Probe | Step::Check | Step::ReadBefore | Step::Apply, .. } => true,
+            Self::Applying { step: Step::ReadBack | Step::Restore { .. }, .. }
+            | Self::Idle
+            | Self::Ready
+            | Self::Saving
+            | Self::BackingOff { .. }
+            | Self::Quarantined { .. } => false,
+        }
+    }
+
     /// The word for it.
     #[must_use]
     pub fn name(&self) -> &'static str {
@@ -292,6 +333,7 @@ impl SessionState {
             SessionEvent::Opened => "an opened session",
             SessionEvent::StepDone(_) => "a step's result",
             SessionEvent::Saved => "a save",
+            SessionEvent::BrokenOff => "a stop",
             SessionEvent::Failed { .. } => "a failure",
             SessionEvent::IdleElapsed => "the idle limit",
             SessionEvent::Released => "a release",
@@ -302,19 +344,30 @@ impl SessionState {
 
 type Next = Result<(SessionState, Vec<SessionEffect>), Denied>;
 
+/// With an open session.
+fn first_step(visit: &Visit) -> Step {
+    if visit.work.contains(&WorkItem::Check) { Step::Check } else { Step::ReadBefore }
+}
+
 /// Within a visit: read, apply, read back, and undo when that found something else.
 fn next_step(visit: Visit, step: Step, result: StepResult) -> Next {
     use StepResult as R;
     let goes_on = |visit, step| Ok((SessionState::Applying { visit, step }, vec![SessionEffect::RunStep]));
     match (step, result) {
-        (Step::Probe, R::Alive) => goes_on(visit, Step::ReadBefore),
+        (Step::Probe, R::Alive) => {
+            let step = first_step(&visit);
+            goes_on(visit, step)
+        }
+        (Step::Check, R::Differs(found)) => Ok(settled(VisitOutcome::Drifted(found), visit)),
         (Step::ReadBefore, R::Differs(_)) => goes_on(visit, Step::Apply),
         (Step::Apply, R::Sent) => goes_on(visit, Step::ReadBack),
         // Nothing to do also counts: a repeat of what was already applied.
-        (Step::ReadBefore | Step::ReadBack, R::AsWanted) => Ok(settled(VisitOutcome::Verified, visit)),
+        (Step::Check | Step::ReadBefore | Step::ReadBack, R::AsWanted) => {
+            Ok(settled(VisitOutcome::Verified, visit))
+        }
         (Step::Restore { cause }, R::Restored) => Ok(settled(VisitOutcome::FailedRestored(cause), visit)),
         (Step::Restore { cause }, R::NotRestored) => Ok(settled(VisitOutcome::FailedUnclear(cause), visit)),
-        (Step::Apply | Step::Restore { .. }, R::Overtaken) => Ok(settled(VisitOutcome::Overtaken, visit)),
+        (Step::Apply | Step::Restore { .. }, R::Overtaken) => Ok(settled(VisitOutcome::BrokenOff, visit)),
         (step, result) => {
             Err(Denied { machine: "visit", state: step_name(&step), event: result_name(&result) })
         }
@@ -323,6 +376,16 @@ fn next_step(visit: Visit, step: Step, result: StepResult) -> Next {
 
 fn settled(outcome: VisitOutcome, visit: Visit) -> (SessionState, Vec<SessionEffect>) {
     (SessionState::Ready, vec![SessionEffect::Settle(outcome, visit), SessionEffect::ChooseWork])
+}
+
+/// There is no session yet, or half of one.
+fn not_connected(errand: Errand) -> (SessionState, Vec<SessionEffect>) {
+    let mut effects = vec![SessionEffect::Close];
+    if let Errand::Visit(visit) = errand {
+        effects.push(SessionEffect::Settle(VisitOutcome::BrokenOff, visit));
+    }
+    effects.push(SessionEffect::ChooseWork);
+    (SessionState::Idle, effects)
 }
 
 /// A failure: go on with the undo where the session still serves, else close it and back off, or wait for an operator.
@@ -341,7 +404,7 @@ fn failed(
             let errand = Errand::Visit(visit);
             Ok((SessionState::Connecting { errand, failures: 0 }, vec![Do::Close, Do::Open]))
         }
-        SessionState::Applying { visit, step: Step::ReadBefore } if usable => {
+        SessionState::Applying { visit, step: Step::Check | Step::ReadBefore } if usable => {
             Ok(settled(VisitOutcome::FailedUntouched(failure), visit))
         }
         SessionState::Applying { visit, step: Step::Apply | Step::ReadBack } if usable => {
@@ -353,7 +416,9 @@ fn failed(
         }
         SessionState::Applying { visit, step } => {
             let outcome = match step {
-                Step::ReadBefore | Step::Probe => VisitOutcome::FailedUntouched(failure.clone()),
+                Step::Check | Step::ReadBefore | Step::Probe => {
+                    VisitOutcome::FailedUntouched(failure.clone())
+                }
                 Step::Apply | Step::ReadBack => VisitOutcome::FailedUnclear(failure.clone()),
                 Step::Restore { cause } => VisitOutcome::FailedUnclear(cause),
             };
@@ -403,6 +468,7 @@ fn broken(
 fn step_name(step: &Step) -> &'static str {
     match step {
         Step::Probe => "probing",
+        Step::Check => "checking",
         Step::ReadBefore => "reading before",
         Step::Apply => "applying",
         Step::ReadBack => "reading back",
@@ -436,6 +502,7 @@ mod tests {
         first_back_off_millis: 1_000,
         longest_back_off_millis: 30_000,
         in_all_millis: 600_000,
+        panics: 3,
     };
 
     fn visit() -> Visit {
@@ -450,13 +517,20 @@ mod tests {
         SessionState::Applying { visit: visit(), step }
     }
 
+    fn check() -> Visit {
+        Visit { work: vec![WorkItem::Check] }
+    }
+
     fn states() -> Vec<SessionState> {
         vec![
             SessionState::Idle,
             SessionState::Connecting { errand: Errand::Visit(visit()), failures: 0 },
+            SessionState::Connecting { errand: Errand::Visit(check()), failures: 0 },
             SessionState::Connecting { errand: Errand::Save, failures: 0 },
             SessionState::Ready,
             applying(Step::Probe),
+            SessionState::Applying { visit: check(), step: Step::Probe },
+            SessionState::Applying { visit: check(), step: Step::Check },
             applying(Step::ReadBefore),
             applying(Step::Apply),
             applying(Step::ReadBack),
@@ -502,6 +576,8 @@ mod tests {
             SessionEvent::IdleElapsed,
             SessionEvent::Released,
             SessionEvent::StepDone(StepResult::Overtaken),
+            SessionEvent::BrokenOff,
+            SessionEvent::Begun(Errand::Visit(check())),
         ]
     }
 
@@ -512,6 +588,7 @@ mod tests {
             SessionState::Ready => 'R',
             SessionState::Applying { step, .. } => match step {
                 Step::Probe => 'p',
+                Step::Check => 'k',
                 Step::ReadBefore => 'r',
                 Step::Apply => 'a',
                 Step::ReadBack => 'b',
@@ -526,27 +603,38 @@ mod tests {
     #[test]
     fn every_state_meets_every_event_as_drawn() {
         // Columns: visit, save, opened, alive, as wanted, differs, sent, restored, not restored, saved,
-        // lost, rejected, login refused, tenure lapsed, idle, released, overtaken. A dot is denied.
+        // lost, rejected, login refused, tenure lapsed, idle, released, overtaken, broken off, check. A dot is denied.
         let drawn = [
-            "CC...............", // idle
-            "..r.......BBQI...", // connecting for a visit
-            "..S.......BBQI...", // connecting for a save
-            "pS........BBQII..", // ready
-            "...r......CCCC...", // probing
-            "....Ra....BRQI...", // reading before
-            "......b...BuQI..R", // applying
-            "....R.....BuQI...", // reading back
-            ".......RR.BRQI..R", // restoring
-            ".........RBBQI...", // saving
-            "CC...............", // backing off, and the time has come
-            ".................", // backing off
-            "...............I.", // quarantined
+            "CC................C", // idle
+            "..r.......BBQI...I.", // connecting for a visit
+            "..k.......BBQI...I.", // connecting for a check
+            "..S.......BBQI...I.", // connecting for a save
+            "pS........BBQII...p", // ready
+            "...r......CCCC...R.", // probing
+            "...k......CCCC...R.", // probing for a check
+            "....RR....BRQI...R.", // checking
+            "....Ra....BRQI...R.", // reading before
+            "......b...BuQI..RR.", // applying
+            "....R.....BuQI.....", // reading back
+            ".......RR.BRQI..R..", // restoring
+            ".........RBBQI.....", // saving
+            "CC................C", // backing off, and the time has come
+            "...................", // backing off
+            "...............I...", // quarantined
         ];
         for (state, row) in states().into_iter().zip(drawn) {
             let next = |event: SessionEvent| state.clone().apply(event, NOW, &POLICY);
             let found: String =
                 events().into_iter().map(|e| next(e).map_or('.', |(s, _)| letter(&s))).collect();
             assert_eq!(found, row, "{state:?}");
+        }
+    }
+
+    #[test]
+    fn what_can_be_broken_off_is_what_the_machine_lets_be() {
+        for state in states() {
+            let broken_off = state.clone().apply(SessionEvent::BrokenOff, NOW, &POLICY);
+            assert_eq!(state.can_be_broken_off(), broken_off.is_ok(), "{state:?}");
         }
     }
 
@@ -594,7 +682,7 @@ mod tests {
     proptest! {
         #[test]
         fn there_is_never_a_second_session_and_each_visit_is_settled_once(
-            picks in proptest::collection::vec((0..17usize, 0..60_000u64), 0..120)
+            picks in proptest::collection::vec((0..19usize, 0..60_000u64), 0..120)
         ) {
             let (mut state, mut model, mut now) = (SessionState::Idle, Model::default(), NOW);
             for (pick, later) in picks {

@@ -70,14 +70,19 @@ impl SessionGuard {
         Ok(SocketPermit { guard: self.clone() })
     }
 
+    /// Shuts the socket down, if one is open. Doesn't wait: whoever opens the next does.
+    pub fn shut(&self) {
+        if let Some(close) = &self.held.lock().unwrap_or_else(PoisonError::into_inner).closer {
+            close();
+        }
+    }
+
     /// Shuts the socket down, if one is open, and waits until whatever held it has let go.
     pub async fn shut_down(&self) {
         if !stands(Safeguard::OneSocket) {
             return;
         }
-        if let Some(close) = &self.held.lock().unwrap_or_else(PoisonError::into_inner).closer {
-            close();
-        }
+        self.shut();
         let mut open = self.open.subscribe();
         // The sender lives as long as `self`, so this ends only when the socket is closed.
         let _ = open.wait_for(|open| !open).await;

@@ -1,7 +1,7 @@
 //! Hints between instances: somebody else may want to look. Lossy by design, and never the thing itself: whoever gets one
 //! asks the store, and whoever gets none asks it a little later.
 
-use crate::domain::ids::{PartnerId, SwitchId};
+use crate::domain::ids::{InstanceId, PartnerId, SwitchId};
 use std::fmt;
 use std::str::FromStr;
 use tokio::sync::broadcast;
@@ -17,6 +17,8 @@ pub enum Hint {
     Released(SwitchId),
     /// The inventory has changed.
     Inventory,
+    /// This instance stops: it takes up nothing any more, and gives back what it has.
+    Leaving(InstanceId),
 }
 
 /// Not the text of a hint.
@@ -32,6 +34,7 @@ impl fmt::Display for Hint {
             Self::Partner(id) => write!(f, "partner {id}"),
             Self::Released(id) => write!(f, "released {id}"),
             Self::Inventory => f.write_str("inventory"),
+            Self::Leaving(id) => write!(f, "leaving {id}"),
         }
     }
 }
@@ -47,6 +50,7 @@ impl FromStr for Hint {
             "partner" => name.parse().ok().map(|id| Self::Partner(PartnerId(id))),
             "released" => switch().map(Self::Released),
             "inventory" if name.is_empty() => Some(Self::Inventory),
+            "leaving" => name.parse().ok().map(|id| Self::Leaving(InstanceId(id))),
             _ => None,
         };
         hint.ok_or_else(|| NotAHint(text.chars().take(100).collect()))
@@ -87,12 +91,17 @@ mod tests {
     fn a_hint_is_read_back_from_its_line() {
         let switch = SwitchId::parse("sw-1.attic").expect("valid");
         let partner = PartnerId(uuid::Uuid::from_u128(7));
-        let all =
-            [Hint::Switch(switch.clone()), Hint::Partner(partner), Hint::Released(switch), Hint::Inventory];
+        let all = [
+            Hint::Switch(switch.clone()),
+            Hint::Partner(partner),
+            Hint::Released(switch),
+            Hint::Inventory,
+            Hint::Leaving(InstanceId(uuid::Uuid::from_u128(8))),
+        ];
         for hint in all {
             assert_eq!(hint.to_string().parse(), Ok(hint));
         }
-        for other in ["", "switch", "switch a b", "partner x", "inventory now", "switches sw"] {
+        for other in ["", "switch", "switch a b", "partner x", "inventory now", "switches sw", "leaving sw"] {
             assert!(other.parse::<Hint>().is_err(), "{other:?}");
         }
     }

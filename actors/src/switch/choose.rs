@@ -2,12 +2,16 @@
 //!
 //! Jobs come first, oldest first. Then dirty ports; then ports whose configuration was applied by a session that is
 //! gone, since the switch may have rebooted meanwhile; then the save, once for all that wait for it. A save that has
-//! waited too long comes before the next job; one that failed waits for its time, and keeps nothing else waiting. Jobs that grew too old fail here, also while the switch is quarantined; and
+//! waited too long comes before the next job; one that failed waits for its time, and keeps nothing else waiting. What is
+//! only looked at comes last: a check of the managed ports (`check.rs`), a port at a time. Jobs that grew too old fail here, also while the switch is quarantined; and
 //! jobs that were proposed and never accepted are dropped here, or decided (`standing.rs`).
 
+use super::aftermath::AtWork;
+use super::check::{Reason, Survey, next_of_check};
 use super::settle;
 use super::standing::{Standing, doubtful, standing};
 use super::task::{Duty, Task};
+use crate::domain::contact::Contact;
 use crate::domain::ids::{PortName, PortRef};
 use crate::domain::job::{JobEvent, JobState};
 use crate::domain::port::PortState;
@@ -16,6 +20,7 @@ use crate::domain::session::WorkItem;
 use crate::domain::time::UnixMillis;
 use crate::fail_points::{FailPoint, reach};
 use crate::outside::{Outside, put, unchanged};
+use crate::ports::driver::Intent;
 use crate::ports::store::{CommitError, Denial, Durability, StoreUnavailable, Stored};
 use crate::safeguards::{Safeguard, stands};
 use std::collections::BTreeSet;
@@ -29,6 +34,10 @@ pub enum Choice {
     Visit(Box<Task>),
     /// Save what these ports wait for.
     Save(Vec<PortName>),
+    /// A check begins.
+    Check(Survey),
+    /// There is no check, or it came to its end.
+    Checked,
     /// Nothing before this moment, or before the next wake.
     Wait(Option<UnixMillis>),
     /// There is nothing to do at all.
@@ -50,12 +59,17 @@ pub struct Freedom {
     pub proven: BTreeSet<PortName>,
     /// Until when a save that failed is not tried again.
     pub no_save_before: Option<UnixMillis>,
+    /// Whether the switch went away and is back.
+    pub contact: Contact,
+    /// The check that is under way.
+    pub survey: Option<Survey>,
 }
 
 struct Queue {
     jobs: Vec<(u64, JobRecord, Stored)>,
     dirty: Vec<(u64, PortRecord)>,
     unsaved: Vec<(u64, UnixMillis, PortRecord)>,
+    check: Option<u64>,
     next_score: Option<u64>,
     is_empty: bool,
 }
@@ -72,23 +86,31 @@ async fn is_released(outside: &Outside, duty: &Duty) -> Result<bool, StoreUnavai
 ///
 /// # Errors
 /// [`StoreUnavailable`].
-pub async fn choose(outside: &Outside, duty: &Duty, freedom: &Freedom) -> Result<Choice, StoreUnavailable> {
+pub async fn choose(
+    outside: &Outside,
+    duty: &Duty,
+    freedom: &Freedom,
+    at_work: &AtWork,
+) -> Result<Choice, StoreUnavailable> {
     if freedom.quarantined && is_released(outside, duty).await? {
         return Ok(Choice::Released);
     }
     loop {
+        at_work.on_nothing();
         let now = outside.clock.now();
         let queue = read_queue(outside, duty, now).await?;
-        if queue.is_empty {
+        let is_check_due = queue.check.is_some_and(|score| score <= now.0);
+        let check = Reason::of(is_check_due, freedom.contact).filter(|_| freedom.may_begin);
+        if queue.is_empty && check.is_none() {
             return Ok(Choice::Rest);
         }
-        match fail_the_oldest(outside, duty, &queue, now).await? {
+        match fail_the_oldest(outside, duty, &queue, now, at_work).await? {
             Begun::Yes(choice) => return Ok(choice),
             Begun::LookAgain => continue,
             Begun::No { .. } => {}
         }
         if !freedom.may_begin {
-            match clear_doubts(outside, duty, &queue).await? {
+            match clear_doubts(outside, duty, &queue, at_work).await? {
                 Begun::Yes(choice) => return Ok(choice),
                 Begun::LookAgain => continue,
                 Begun::No { look_at } => {
@@ -104,19 +126,27 @@ pub async fn choose(outside: &Outside, duty: &Duty, freedom: &Freedom) -> Result
                 && waited >= outside.settings.supervision.save_longest_wait_ms
         });
         if !overdue {
-            match first_job(outside, duty, &queue, now).await? {
+            match first_job(outside, duty, &queue, now, at_work).await? {
                 Begun::Yes(choice) => return Ok(choice),
                 Begun::LookAgain => continue,
                 Begun::No { look_at: undecided } => look_at = earlier(look_at, undecided),
             }
             if let Some(port) = port_to_visit(&queue, freedom, now) {
+                at_work.on(&WorkItem::Port(port.at.port.clone()));
                 match with_port(outside, port.at).await? {
                     Some(task) => return Ok(Choice::Visit(Box::new(task))),
                     None => continue,
                 }
             }
         }
-        return Ok(save_or_wait(queue, freedom, look_at));
+        at_work.on_nothing();
+        let busy = queue.jobs.iter().map(|(_, job, _)| job.port.port.clone()).collect();
+        return match (save_or_wait(queue, freedom, look_at), check) {
+            (Choice::Wait(_), Some(reason)) => {
+                next_of_check(outside, duty, freedom.survey.as_ref(), reason, &busy).await
+            }
+            (choice, _) => Ok(choice),
+        };
     }
 }
 
@@ -141,9 +171,11 @@ async fn first_job(
     duty: &Duty,
     queue: &Queue,
     now: UnixMillis,
+    at_work: &AtWork,
 ) -> Result<Begun, StoreUnavailable> {
     let mut next = None;
     for (_, job, stored) in queue.jobs.iter().filter(|(score, ..)| *score <= now.0) {
+        at_work.on(&WorkItem::Job(job.id));
         match begin_job(outside, duty, job, stored).await? {
             Begun::No { look_at } => next = earlier(next, look_at),
             begun => return Ok(begun),
@@ -158,12 +190,14 @@ async fn fail_the_oldest(
     duty: &Duty,
     queue: &Queue,
     now: UnixMillis,
+    at_work: &AtWork,
 ) -> Result<Begun, StoreUnavailable> {
     let max_age = outside.settings.job.max_age_ms;
     let expired = |job: &&JobRecord| {
         matches!(job.state, JobState::Queued { .. }) && now.millis_since(job.created_at) >= max_age
     };
     for job in queue.jobs.iter().map(|(_, job, _)| job).filter(expired) {
+        at_work.on(&WorkItem::Job(job.id));
         match standing(outside, duty, job).await? {
             Standing::Decided => {
                 let expired = settle::expire(outside, duty, job.id).await;
@@ -178,9 +212,15 @@ async fn fail_the_oldest(
 }
 
 /// Where no job can be begun, those that were never accepted still give their ports back.
-async fn clear_doubts(outside: &Outside, duty: &Duty, queue: &Queue) -> Result<Begun, StoreUnavailable> {
+async fn clear_doubts(
+    outside: &Outside,
+    duty: &Duty,
+    queue: &Queue,
+    at_work: &AtWork,
+) -> Result<Begun, StoreUnavailable> {
     let mut next = None;
     for job in doubtful(outside, queue.jobs.iter().map(|(_, job, _)| job)).await? {
+        at_work.on(&WorkItem::Job(job.id));
         match standing(outside, duty, job).await? {
             Standing::Decided => {}
             Standing::Changed => return Ok(Begun::LookAgain),
@@ -195,10 +235,15 @@ async fn read_queue(outside: &Outside, duty: &Duty, now: UnixMillis) -> Result<Q
     let switch = &duty.switch.id;
     let members = outside.store.members(&Index::Work(switch.clone()), LOOK_AHEAD).await?;
     let items = members.iter().filter_map(|m| WorkItem::from_member(&m.member).map(|item| (m.score, item)));
+    let mut check = None;
     let (scores, keys): (Vec<_>, Vec<_>) = items
-        .map(|(score, item)| match item {
-            WorkItem::Job(id) => (score, Key::Job(switch.clone(), id)),
-            WorkItem::Port(port) => (score, Key::Port(PortRef { switch: switch.clone(), port })),
+        .filter_map(|(score, item)| match item {
+            WorkItem::Job(id) => Some((score, Key::Job(switch.clone(), id))),
+            WorkItem::Port(port) => Some((score, Key::Port(PortRef { switch: switch.clone(), port }))),
+            WorkItem::Check => {
+                check = Some(score);
+                None
+            }
         })
         .unzip();
     let records = outside.store.read(&keys).await?;
@@ -206,6 +251,7 @@ async fn read_queue(outside: &Outside, duty: &Duty, now: UnixMillis) -> Result<Q
         jobs: Vec::new(),
         dirty: Vec::new(),
         unsaved: Vec::new(),
+        check,
         next_score: None,
         is_empty: members.is_empty(),
     };
@@ -265,16 +311,22 @@ fn save_or_wait(queue: Queue, freedom: &Freedom, look_at: Option<UnixMillis>) ->
 /// A port that is brought back, or proven to stand, without a job; `None` when nothing is to be done about it any more.
 /// The record and its version are of one read: a checkout may have taken the port since the queue was read.
 async fn with_port(outside: &Outside, at: PortRef) -> Result<Option<Task>, StoreUnavailable> {
-    let read = outside.store.read(&[Key::Port(at)]).await?.pop().flatten();
-    let Some(Stored { record: Record::Port(port), version }) = read else { return Ok(None) };
+    let mut read = outside.store.read(&[Key::Port(at.clone()), Key::Managed(at)]).await?.into_iter();
+    let Some(Stored { record: Record::Port(port), version }) = read.next().flatten() else { return Ok(None) };
     let want = match &port.state {
         PortState::Dirty { want }
         | PortState::AppliedUnsaved { want, .. }
         | PortState::Applying { before: want, .. } => want.clone(),
         PortState::Clean => return Ok(None),
     };
+    // What a subscription has live is made as a job makes it; anything else becomes what it was.
+    let intent = match read.next().flatten().map(|stored| stored.record) {
+        Some(Record::Managed(managed)) if managed.want == want => Intent::Provision,
+        _ => Intent::Restore,
+    };
     Ok(Some(Task {
         item: WorkItem::Port(port.at.port.clone()),
+        intent,
         job: None,
         port,
         port_version: Some(version),
@@ -325,6 +377,7 @@ async fn begin_job(
     }
     Ok(Begun::Yes(Choice::Visit(Box::new(Task {
         item: WorkItem::Job(running.id),
+        intent: Intent::Provision,
         want: running.plan.wanted(),
         job: Some(running),
         port,

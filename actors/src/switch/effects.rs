@@ -1,23 +1,32 @@
 //! The effects of the session machine, one function each: what is taken along, what is asked, what is brought back.
 
-use super::settle;
+use super::aftermath::Aftermath;
+use super::settle::{self, Fenced};
 use super::step::{Hands, StepFailed, limited};
-use super::task::Duty;
+use super::task::{Duty, Task};
 use super::{Came, News, STORE_AGAIN, SwitchSupervisor, TakenUp};
+use crate::domain::failure::DriverFailure;
 use crate::domain::ids::SwitchId;
 use crate::domain::record::{Key, Record, SwitchStatus, Tag};
-use crate::domain::session::{SessionEvent, SessionState, StepResult, Visit, VisitOutcome};
+use crate::domain::session::{SessionEvent, SessionState, StepResult, Visit, VisitOutcome, WorkItem};
 use crate::fail_points::{FailPoint, reach};
 use crate::membership::Claim;
-use crate::outside::Outside;
+use crate::outside::{Outside, Wakes};
+use crate::ports::driver::SwitchSession;
+use crate::ports::guard::SessionGuard;
 use crate::ports::hints::Hint;
 use crate::ports::store::{StoreUnavailable, Stored};
 use crate::safeguards::{Safeguard, stands};
 use actix::Context;
 use std::sync::Arc;
 
-/// Claims the switch, and reads it as the inventory has it.
-pub async fn take_up(outside: &Outside, id: &SwitchId) -> Result<TakenUp, StoreUnavailable> {
+/// Claims the switch, reads it as the inventory has it, and puts on record what panics of earlier supervisors have left.
+pub async fn take_up(
+    outside: &Outside,
+    wakes: &dyn Wakes,
+    id: &SwitchId,
+    aftermath: &Aftermath,
+) -> Result<TakenUp, StoreUnavailable> {
     let keys = [Key::Switch(id.clone()), Key::SwitchStatus(id.clone())];
     let mut read = outside.store.read(&keys).await?.into_iter();
     let Some(Stored { record: Record::Switch(switch), .. }) = read.next().flatten() else {
@@ -28,10 +37,30 @@ pub async fn take_up(outside: &Outside, id: &SwitchId) -> Result<TakenUp, StoreU
         _ => None,
     };
     Ok(match outside.claim(&Tag::Switch(id.clone())).await? {
-        Claim::Ours(holding) => TakenUp::OnDuty(Duty { switch, lease: holding.lease, holding }, quarantined),
+        Claim::Ours(holding) => {
+            let duty = Duty { switch, lease: holding.lease, holding };
+            match aftermath.settle(outside, &duty, wakes).await {
+                Ok(quarantine) => TakenUp::OnDuty(duty, quarantine.or(quarantined)),
+                Err(Fenced) => {
+                    duty.holding.lost();
+                    TakenUp::HeldByAnother
+                }
+            }
+        }
         Claim::Others => TakenUp::HeldByAnother,
         Claim::NotForUs => TakenUp::NotForUs,
     })
+}
+
+async fn open_in_turn(
+    outside: &Outside,
+    duty: &Duty,
+    guard: &SessionGuard,
+    millis: &mut u64,
+) -> Result<Box<dyn SwitchSession>, DriverFailure> {
+    // Queueing for a place is no fault of the switch: it doesn't count against the job.
+    let _place = outside.opening.acquire().await.expect("the semaphore is never closed");
+    limited(outside, duty, millis, outside.driver.open(&duty.switch, guard)).await
 }
 
 impl SwitchSupervisor {
@@ -43,7 +72,7 @@ impl SwitchSupervisor {
     pub(super) fn open(&mut self, context: &mut Context<Self>) {
         let (outside, mut duty) = (Arc::clone(&self.outside), self.on_duty());
         let mut task = self.task.take();
-        let jitter = self.outside.entropy.jitter();
+        let (jitter, stop) = (self.outside.entropy.jitter(), Arc::clone(&self.stop_asked));
         self.proven.clear();
         self.run(context, async move {
             let guard = outside.guard(&duty.switch.id).under(duty.holding.tenure.clone());
@@ -54,15 +83,18 @@ impl SwitchSupervisor {
             {
                 duty.switch = switch;
             }
-            // Queueing for a place is no fault of the switch: it doesn't count against the job.
-            let place = outside.opening.acquire().await.expect("the semaphore is never closed");
             let mut unheard = 0;
             let millis = task.as_mut().map_or(&mut unheard, |task| &mut task.driver_millis);
-            let opened = limited(&outside, &duty, millis, outside.driver.open(&duty.switch, &guard)).await;
-            drop(place);
+            let opened = tokio::select! {
+                biased;
+                () = stop.notified() => None,
+                opened = open_in_turn(&outside, &duty, &guard, millis) => Some(opened),
+            };
             let (session, event) = match opened {
-                Ok(session) => (Some(session), SessionEvent::Opened),
-                Err(failure) => {
+                Some(Ok(session)) => (Some(session), SessionEvent::Opened),
+                // The close that comes next shuts the socket of a session that is half open.
+                None => (None, SessionEvent::BrokenOff),
+                Some(Err(failure)) => {
                     tracing::warn!(switch = %duty.switch.id, class = ?failure.class, %failure, "no session");
                     (None, SessionEvent::Failed { failure, jitter })
                 }
@@ -115,16 +147,22 @@ impl SwitchSupervisor {
     pub(super) fn settle(&mut self, outcome: VisitOutcome, visit: &Visit, context: &mut Context<Self>) {
         let task = self.task.take().expect("a visit has its task");
         debug_assert_eq!(visit.work, std::slice::from_ref(&task.item), "one port a visit");
+        if task.item == WorkItem::Check {
+            return self.note_finding(&task, &outcome, context);
+        }
         if outcome == VisitOutcome::Verified || matches!(outcome, VisitOutcome::FailedRestored(_)) {
             self.proven.insert(task.port.at.port.clone());
         }
         let (outside, duty, wakes) = (Arc::clone(&self.outside), self.on_duty(), Arc::clone(&self.wakes));
-        let mut session = self.session.take();
+        let (mut session, at_work) = (self.session.take(), self.memory.at_work.clone());
         self.run(context, async move {
             let mut transcript = task.transcript.clone();
             transcript.push_str(&session.as_mut().map(|s| s.take_transcript()).unwrap_or_default());
             let news = match settle::settle(&outside, &duty, &task, &outcome, transcript).await {
                 Ok(settled) => {
+                    if outcome == VisitOutcome::Verified && task.job.is_some() {
+                        at_work.progressed();
+                    }
                     if let Some(partner) = settled.announced {
                         wakes.partner(partner);
                     }
@@ -134,6 +172,16 @@ impl SwitchSupervisor {
             };
             Came { session, task: None, news }
         });
+    }
+
+    /// Nothing of a check is on record before its end.
+    fn note_finding(&mut self, task: &Task, outcome: &VisitOutcome, context: &mut Context<Self>) {
+        // It belongs to no job, and must not be taken for the next one's.
+        drop(self.session.as_mut().map(|session| session.take_transcript()));
+        if let Some(survey) = &mut self.survey {
+            survey.note(task, outcome);
+        }
+        self.pump(context);
     }
 
     pub(super) fn save(&mut self, context: &mut Context<Self>) {

@@ -1,14 +1,17 @@
 //! What a visit came to, as one commit: the job's outcome, the subscription, the port, the events, the queue. Outcome
 //! and event are never apart.
 
+use super::aftermath::SetAside;
+use super::managed;
 use super::task::{Duty, Task};
+use crate::domain::drift::ManagedPort;
 use crate::domain::event::{Event, News};
 use crate::domain::failure::{DriverFailure, FailureReason};
-use crate::domain::ids::{EventId, JobId, PortName, PortRef};
+use crate::domain::ids::{CommitId, EventId, JobId, PortName, PortRef};
 use crate::domain::job::{JobEffect, JobEvent, JobState};
 use crate::domain::port::{PortEvent, PortState};
 use crate::domain::record::{
-    Index, JobRecord, Key, PortRecord, Record, SubscriptionRecord, SwitchStatus, Tag, Transcript,
+    Index, JobRecord, Key, PortRecord, Record, SubscriptionRecord, SwitchStatus, Transcript,
 };
 use crate::domain::session::{VisitOutcome, WorkItem};
 use crate::domain::subscription::SubscriptionEvent;
@@ -16,7 +19,6 @@ use crate::fail_points::{FailPoint, reach};
 use crate::outside::{Outside, put, unchanged};
 use crate::ports::store::{Commit, CommitError, Denial, Durability, Stored, Write};
 use crate::safeguards::{Safeguard, stands};
-use std::time::Duration;
 
 /// Most of a job's transcripts that is kept, over all its attempts; the oldest goes first.
 const TRANSCRIPT_LIMIT_BYTES: usize = 64 * 1024;
@@ -37,7 +39,9 @@ struct Read {
     subscription: Option<(SubscriptionRecord, Stored)>,
     port: PortRecord,
     port_stored: Option<Stored>,
+    managed: Option<(ManagedPort, Stored)>,
     transcript: Option<String>,
+    set_aside: Option<SetAside>,
 }
 
 /// Puts on record what a visit came to. Waits for a store that is away.
@@ -56,6 +60,7 @@ pub async fn settle(
     let change = Change {
         outside,
         duty,
+        commit: None,
         job_id,
         port: task.port.at.clone(),
         job_event: event,
@@ -72,17 +77,41 @@ pub async fn settle(
 /// # Errors
 /// [`Fenced`].
 pub async fn expire(outside: &Outside, duty: &Duty, job: JobId) -> Result<Settled, Fenced> {
-    let read = sure_read(outside, &[Key::Job(duty.switch.id.clone(), job)]).await.pop().flatten();
+    without_a_visit(outside, duty, job, JobEvent::Expired, None).await
+}
+
+/// Counts a panic of an earlier supervisor over a job, under the id that the panic was given: the job is tried again, or fails.
+///
+/// # Errors
+/// [`Fenced`].
+pub async fn charge_panic(
+    outside: &Outside,
+    duty: &Duty,
+    job: JobId,
+    commit: CommitId,
+) -> Result<Settled, Fenced> {
+    let event = JobEvent::Panicked { jitter: outside.entropy.jitter() };
+    without_a_visit(outside, duty, job, event, Some(commit)).await
+}
+
+async fn without_a_visit(
+    outside: &Outside,
+    duty: &Duty,
+    job: JobId,
+    event: JobEvent,
+    commit: Option<CommitId>,
+) -> Result<Settled, Fenced> {
+    let read = outside.read_surely(&[Key::Job(duty.switch.id.clone(), job)]).await.pop().flatten();
     let Some(Stored { record: Record::Job(record), .. }) = read else {
         return Ok(Settled { announced: None });
     };
-    let event = Some(JobEvent::Expired);
     let change = Change {
         outside,
         duty,
+        commit,
         job_id: Some(job),
         port: record.port,
-        job_event: event,
+        job_event: Some(event),
         outcome: None,
         transcript: String::new(),
     };
@@ -93,7 +122,8 @@ fn job_event(outside: &Outside, task: &Task, outcome: &VisitOutcome) -> Option<J
     task.job.as_ref()?;
     Some(match outcome {
         VisitOutcome::Verified => JobEvent::Verified,
-        VisitOutcome::Overtaken => JobEvent::Interrupted,
+        VisitOutcome::BrokenOff => JobEvent::Interrupted,
+        VisitOutcome::Drifted(_) => unreachable!("a check has no job"),
         VisitOutcome::FailedUntouched(failure)
         | VisitOutcome::FailedRestored(failure)
         | VisitOutcome::FailedUnclear(failure) => JobEvent::AttemptFailed {
@@ -104,23 +134,11 @@ fn job_event(outside: &Outside, task: &Task, outcome: &VisitOutcome) -> Option<J
     })
 }
 
-async fn sure_read(outside: &Outside, keys: &[Key]) -> Vec<Option<Stored>> {
-    let mut wait = Duration::from_millis(50);
-    loop {
-        match outside.store.read(keys).await {
-            Ok(read) => return read,
-            Err(error) => {
-                tracing::debug!(%error, wait_ms = wait.as_millis(), "a read is asked for again");
-                tokio::time::sleep(wait).await;
-                wait = (wait * 2).min(Duration::from_secs(5));
-            }
-        }
-    }
-}
-
 struct Change<'a> {
     outside: &'a Outside,
     duty: &'a Duty,
+    /// Under which id, where it was given one before.
+    commit: Option<CommitId>,
     job_id: Option<JobId>,
     port: PortRef,
     job_event: Option<JobEvent>,
@@ -155,16 +173,20 @@ impl Change<'_> {
 
     async fn read(&self) -> Read {
         let switch = self.duty.switch.id.clone();
-        let mut keys = vec![Key::Port(self.port.clone())];
+        let mut keys = vec![Key::Port(self.port.clone()), Key::Managed(self.port.clone())];
         if let Some(job) = self.job_id {
             keys.extend([Key::Job(switch.clone(), job), Key::Transcript(switch.clone(), job)]);
         }
-        let mut read = sure_read(self.outside, &keys).await.into_iter();
+        let mut read = self.outside.read_surely(&keys).await.into_iter();
         let port_stored = read.next().flatten();
         let port = match &port_stored {
             Some(Stored { record: Record::Port(port), .. }) => port.clone(),
             _ => PortRecord::new(self.port.clone()),
         };
+        let managed = read.next().flatten().and_then(|stored| match stored.record.clone() {
+            Record::Managed(managed) => Some((managed, stored)),
+            _ => None,
+        });
         let job = read.next().flatten().and_then(|stored| match stored.record.clone() {
             Record::Job(job) => Some((job, stored)),
             _ => None,
@@ -177,12 +199,14 @@ impl Change<'_> {
             Some((job, _)) => self.read_subscription(job).await,
             None => None,
         };
-        Read { job, subscription, port, port_stored, transcript }
+        let verified = matches!(self.outcome, Some(VisitOutcome::Verified));
+        let set_aside = if verified { SetAside::with(self.outside, &port).await } else { None };
+        Read { job, subscription, port, port_stored, managed, transcript, set_aside }
     }
 
     async fn read_subscription(&self, job: &JobRecord) -> Option<(SubscriptionRecord, Stored)> {
         let key = Key::Subscription(self.duty.tag(), job.subscription);
-        let stored = sure_read(self.outside, &[key]).await.pop().flatten()?;
+        let stored = self.outside.read_surely(&[key]).await.pop().flatten()?;
         match stored.record.clone() {
             Record::Subscription(subscription) => Some((subscription, stored)),
             _ => None,
@@ -191,6 +215,7 @@ impl Change<'_> {
 
     fn build(&self, read: &Read, task: Option<&Task>) -> (Commit, Settled) {
         let mut commit = self.outside.commit(self.duty.tag());
+        commit.id = self.commit.unwrap_or(commit.id);
         commit.lease = Some(self.duty.lease);
         let mut port = read.port.clone();
         let mut settled = Settled { announced: None };
@@ -210,10 +235,16 @@ impl Change<'_> {
             if effect == JobEffect::Settle {
                 final_failure = matches!(job.state, JobState::Failed { .. });
                 self.announce(&mut commit, &job, read.subscription.as_ref(), &mut port);
+                commit.writes.extend(managed::after_outcome(&job, task));
                 settled.announced = Some(job.key.partner);
             }
             self.keep_transcript(&mut commit, job.id, read.transcript.as_deref());
             commit.writes.push(put(key, Record::Job(job)));
+        }
+        if let (None, Some(task), Some((managed, stored))) = (self.job_id, task, &read.managed)
+            && matches!(self.outcome, Some(VisitOutcome::Verified | VisitOutcome::FailedRestored(_)))
+        {
+            managed::note_repair(self.outside, &mut commit, managed, stored, task);
         }
         self.change_port(&mut commit, port, read, task, final_failure);
         (commit, settled)
@@ -303,8 +334,8 @@ impl Change<'_> {
             (Some(VisitOutcome::FailedRestored(_)), state) => {
                 state.before().cloned().map(|want| PortEvent::Verified { want })
             }
-            // Whoever changed the record said what it is.
-            (Some(VisitOutcome::Overtaken), _) => None,
+            // No line was sent. Whoever changed the record said what it is.
+            (Some(VisitOutcome::BrokenOff | VisitOutcome::Drifted(_)), _) => None,
             // A half of ours may stand there, from this visit or an earlier one, and no job comes back for it.
             (Some(VisitOutcome::FailedUnclear(_) | VisitOutcome::FailedUntouched(_)) | None, _) => {
                 let is_left = final_failure || self.job_id.is_none();
@@ -326,13 +357,18 @@ impl Change<'_> {
         }
         let key = Key::Port(port.at.clone());
         commit.expect.push(unchanged(key.clone(), read.port_stored.as_ref()));
-        commit.writes.push(put(key, Record::Port(PortRecord { state, ..port })));
+        let verified = matches!(self.outcome, Some(VisitOutcome::Verified));
+        if let Some(set_aside) = &read.set_aside {
+            set_aside.strike_out(&port.at, commit);
+        }
+        let panics = if verified { 0 } else { port.panics };
+        commit.writes.push(put(key, Record::Port(PortRecord { state, panics, ..port })));
     }
 
     /// A port that needs something is seen to at once; one for which that just failed waits.
     fn wait_ms(&self, task: Option<&Task>) -> u64 {
         let repairing = task.is_some_and(|task| matches!(task.item, WorkItem::Port(_)));
-        let failed = !matches!(self.outcome, Some(VisitOutcome::Verified | VisitOutcome::Overtaken));
+        let failed = !matches!(self.outcome, Some(VisitOutcome::Verified | VisitOutcome::BrokenOff));
         if repairing && failed { self.outside.settings.supervision.repair_ms } else { 0 }
     }
 }
@@ -343,6 +379,9 @@ fn log_failure(job: &JobRecord, reason: &FailureReason) {
             tracing::error!(job = %job.id, port = %job.port, ?class, detail, "a job failed");
         }
         FailureReason::TooOld => tracing::error!(job = %job.id, port = %job.port, "a job waited too long"),
+        FailureReason::SupervisorPanicked { panics } => {
+            tracing::error!(job = %job.id, port = %job.port, panics, "a job failed: supervisors panicked over it");
+        }
     }
 }
 
@@ -354,7 +393,7 @@ pub async fn mark_saved(outside: &Outside, duty: &Duty, ports: &[PortName]) -> R
     let switch = duty.switch.id.clone();
     let refs = ports.iter().map(|port| PortRef { switch: switch.clone(), port: port.clone() });
     let keys: Vec<_> = refs.map(Key::Port).collect();
-    for (key, stored) in keys.iter().zip(sure_read(outside, &keys).await) {
+    for (key, stored) in keys.iter().zip(outside.read_surely(&keys).await) {
         let Some(Stored { record: Record::Port(port), version }) = stored else { continue };
         let Ok(state) = port.state.clone().apply(PortEvent::Saved, outside.clock.now()) else { continue };
         let mut commit = outside.commit(duty.tag());
@@ -380,13 +419,23 @@ pub async fn mark_saved(outside: &Outside, duty: &Duty, ports: &[PortName]) -> R
 /// # Errors
 /// [`Fenced`].
 pub async fn mark_quarantined(outside: &Outside, duty: &Duty, why: DriverFailure) -> Result<(), Fenced> {
-    let switch = duty.switch.id.clone();
-    let status = SwitchStatus { switch: switch.clone(), quarantined: Some(why), since: outside.clock.now() };
-    let mut commit = outside.commit(Tag::Switch(switch.clone()));
-    commit.lease = Some(duty.lease);
-    commit.writes.push(put(Key::SwitchStatus(switch), Record::SwitchStatus(status)));
-    match outside.commit_surely(vec![commit]).await {
-        Err(CommitError::Denied { why: Denial::Fenced { .. }, .. }) => Err(Fenced),
-        _ => Ok(()),
+    let key = Key::SwitchStatus(duty.switch.id.clone());
+    loop {
+        let stored = outside.read_surely(std::slice::from_ref(&key)).await.pop().flatten();
+        let since = outside.clock.now();
+        let before = match stored.as_ref().map(|stored| stored.record.clone()) {
+            Some(Record::SwitchStatus(status)) => status,
+            _ => SwitchStatus::in_service(duty.switch.id.clone(), since),
+        };
+        let status = SwitchStatus { quarantined: Some(why.clone()), since, ..before };
+        let mut commit = outside.commit(duty.tag());
+        commit.lease = Some(duty.lease);
+        commit.expect.push(unchanged(key.clone(), stored.as_ref()));
+        commit.writes.push(put(key.clone(), Record::SwitchStatus(status)));
+        match outside.commit_surely(vec![commit]).await {
+            Ok(()) => return Ok(()),
+            Err(CommitError::Denied { why: Denial::Fenced { .. }, .. }) => return Err(Fenced),
+            Err(CommitError::Denied { why: Denial::Stale(_), .. } | CommitError::Unknown(_)) => {}
+        }
     }
 }

@@ -6,7 +6,7 @@ use crate::domain::config::PortConfig;
 use crate::domain::failure::{DriverFailure, FailureClass};
 use crate::domain::port::PortEvent;
 use crate::domain::record::{Key, PortRecord, Record};
-use crate::domain::session::{Step, StepResult, WorkItem};
+use crate::domain::session::{Step, StepResult};
 use crate::fail_points::{FailPoint, reach};
 use crate::outside::{Outside, put};
 use crate::ports::driver::{Intent, SwitchSession};
@@ -80,6 +80,7 @@ impl Hands<'_> {
     pub async fn run(&mut self, step: &Step) -> Stepped {
         match step {
             Step::Probe => self.probe().await,
+            Step::Check => self.check().await,
             Step::ReadBefore => self.read_before().await,
             Step::Apply => self.apply().await,
             Step::ReadBack => self.read_back().await,
@@ -97,6 +98,12 @@ impl Hands<'_> {
         limited(self.outside, self.duty, &mut self.task.driver_millis, self.session.read_port(&port)).await
     }
 
+    async fn check(&mut self) -> Stepped {
+        let found = self.read().await?;
+        let is_as_wanted = self.task.want.differences(&found).is_empty();
+        Ok(if is_as_wanted { StepResult::AsWanted } else { StepResult::Differs(found) })
+    }
+
     async fn read_before(&mut self) -> Stepped {
         let found = self.read().await?;
         reach(FailPoint::PortRead);
@@ -110,12 +117,8 @@ impl Hands<'_> {
 
     async fn apply(&mut self) -> Stepped {
         let found = self.task.found.clone().expect("the machine reads before it applies");
-        let intent = match self.task.item {
-            WorkItem::Job(_) => Intent::Provision,
-            WorkItem::Port(_) => Intent::Restore,
-        };
         let want = self.task.want.clone();
-        let lines = self.session.render(intent, &self.task.port.at.port, &want, &found)?;
+        let lines = self.session.render(self.task.intent, &self.task.port.at.port, &want, &found)?;
         self.send(lines, found).await?;
         Ok(StepResult::Sent)
     }
@@ -178,7 +181,9 @@ impl Hands<'_> {
         if before == found {
             return Ok(StepResult::Restored);
         }
-        let lines = self.session.render(Intent::Restore, &self.task.port.at.port, &before, &found)?;
+        // Where a repair is undone, what was there before is what was wanted.
+        let intent = if before == self.task.want { self.task.intent } else { Intent::Restore };
+        let lines = self.session.render(intent, &self.task.port.at.port, &before, &found)?;
         self.send(lines, found).await?;
         let now = self.read().await?;
         Ok(if before.differences(&now).is_empty() { StepResult::Restored } else { StepResult::NotRestored })

@@ -6,6 +6,7 @@ use crate::domain::inventory::Switch;
 use crate::domain::record::{JobRecord, PortRecord, Tag};
 use crate::domain::session::WorkItem;
 use crate::membership::Holding;
+use crate::ports::driver::Intent;
 use std::sync::Arc;
 
 /// What a supervisor needs to work: the switch as the inventory has it, and the lease under which it commits.
@@ -32,7 +33,9 @@ impl Duty {
 pub struct Task {
     /// As it stands in the queue.
     pub item: WorkItem,
-    /// The job; `None` when a port is repaired or proven.
+    /// What lines are wanted for, if any are.
+    pub intent: Intent,
+    /// The job; `None` when a port is repaired, proven or checked.
     pub job: Option<JobRecord>,
     /// The port as last read from the store, or as last written by us.
     pub port: PortRecord,

@@ -8,7 +8,7 @@ use crate::ports::driver::{Intent, SwitchDriver, SwitchSession};
 use crate::ports::guard::{SessionGuard, SocketPermit};
 use crate::ports::tenure::Tenure;
 use async_trait::async_trait;
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -18,6 +18,8 @@ use std::time::Duration;
 pub enum ScriptedFault {
     /// Opening fails so.
     Open(FailureClass),
+    /// Our own code panics while it opens.
+    PanicOpening,
     /// Reading a port fails so.
     Read(FailureClass),
     /// The lines are refused, after half of them was done, and the session fails so.
@@ -38,9 +40,11 @@ struct World {
     startup: HashMap<PortRef, PortConfig>,
     faults: HashMap<SwitchId, VecDeque<ScriptedFault>>,
     calls: Vec<String>,
+    reads: Vec<PortRef>,
     open_now: HashMap<SwitchId, u32>,
     most_open: u32,
     pending: HashMap<SwitchId, (PortRef, PortConfig)>,
+    poisoned: HashSet<PortRef>,
 }
 
 /// The driver, and the switches that it plays.
@@ -77,6 +81,22 @@ impl ScriptedDriver {
         self.world().faults.entry(switch.clone()).or_default().push_back(fault);
     }
 
+    /// From now on whoever reads the port panics.
+    pub fn poison(&self, at: &PortRef) {
+        self.world().poisoned.insert(at.clone());
+    }
+
+    /// Reading it is harmless again.
+    pub fn cure(&self, at: &PortRef) {
+        self.world().poisoned.remove(at);
+    }
+
+    /// How many sessions a switch has now.
+    #[must_use]
+    pub fn open_now(&self, switch: &SwitchId) -> u32 {
+        self.world().open_now.get(switch).copied().unwrap_or_default()
+    }
+
     /// What stands on a port.
     #[must_use]
     pub fn running(&self, at: &PortRef) -> PortConfig {
@@ -99,6 +119,21 @@ impl ScriptedDriver {
     #[must_use]
     pub fn most_open(&self) -> u32 {
         self.world().most_open
+    }
+
+    /// Every port that was read, in order.
+    #[must_use]
+    pub fn reads(&self) -> Vec<PortRef> {
+        self.world().reads.clone()
+    }
+
+    /// Somebody changes a port at the console, and saves.
+    pub fn change_by_hand(&self, at: &PortRef, change: impl FnOnce(&mut PortConfig)) {
+        let world = &mut *self.world();
+        let mut config = port_of(&world.running, at);
+        change(&mut config);
+        world.running.insert(at.clone(), config.clone());
+        world.startup.insert(at.clone(), config);
     }
 
     /// The switch loses what was not saved.
@@ -173,6 +208,9 @@ impl SwitchDriver for ScriptedDriver {
         guard: &SessionGuard,
     ) -> Result<Box<dyn SwitchSession>, DriverFailure> {
         self.call(&switch.id, "open").await;
+        if self.fault(&switch.id, |f| matches!(f, ScriptedFault::PanicOpening)).is_some() {
+            panic!("as ordered");
+        }
         if let Some(ScriptedFault::Open(class)) =
             self.fault(&switch.id, |f| matches!(f, ScriptedFault::Open(_)))
         {
@@ -214,7 +252,11 @@ impl SwitchSession for ScriptedSession {
         {
             return Err(failure(class));
         }
-        Ok(self.driver.running(&PortRef { switch: self.switch.clone(), port: port.clone() }))
+        let at = PortRef { switch: self.switch.clone(), port: port.clone() };
+        self.driver.world().reads.push(at.clone());
+        let poisoned = self.driver.world().poisoned.contains(&at);
+        assert!(!poisoned, "as ordered: {at} is poisoned");
+        Ok(self.driver.running(&at))
     }
 
     fn render(

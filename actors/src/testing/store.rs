@@ -31,6 +31,7 @@ pub struct RecordingStore {
     state: Mutex<State>,
     log: Mutex<Vec<Commit>>,
     faults: Mutex<VecDeque<Fault>>,
+    slow_reads: Mutex<Vec<(Key, Duration)>>,
     shared: AtomicBool,
     tag_by_tag: bool,
 }
@@ -60,6 +61,17 @@ impl RecordingStore {
     /// The next row of several commits takes so long before each of them.
     pub fn slow_next_row(&self, each: Duration) {
         locked(&self.faults).push_back(Fault::Slow { each });
+    }
+
+    /// The next time that the key is read, it takes so long, and what is asked for together with it before it is read earlier.
+    pub fn slow_next_read_of(&self, key: Key, wait: Duration) {
+        locked(&self.slow_reads).push((key, wait));
+    }
+
+    fn wait_before(&self, key: &Key) -> Option<Duration> {
+        let mut slow = locked(&self.slow_reads);
+        let place = slow.iter().position(|(of, _)| of == key)?;
+        Some(slow.swap_remove(place).1)
     }
 
     /// Takes a record out without a commit, as an inventory would.
@@ -99,6 +111,12 @@ impl RecordingStore {
     #[must_use]
     pub fn holder(&self, tag: &Tag) -> Option<InstanceId> {
         locked(&self.state).leases.get(tag)?.holder
+    }
+
+    /// How many instances are in the census.
+    #[must_use]
+    pub fn in_the_census(&self) -> usize {
+        locked(&self.state).census.len()
     }
 
     /// Every record.
@@ -141,8 +159,14 @@ impl RecordingStore {
 #[async_trait]
 impl Store for RecordingStore {
     async fn read(&self, keys: &[Key]) -> Result<Vec<Option<Stored>>, StoreUnavailable> {
-        let state = locked(&self.state);
-        Ok(keys.iter().map(|key| state.records.get(key).cloned()).collect())
+        let mut read = Vec::with_capacity(keys.len());
+        for key in keys {
+            if let Some(wait) = self.wait_before(key) {
+                tokio::time::sleep(wait).await;
+            }
+            read.push(locked(&self.state).records.get(key).cloned());
+        }
+        Ok(read)
     }
 
     async fn commit(&self, row: Vec<Commit>) -> Result<(), CommitError> {

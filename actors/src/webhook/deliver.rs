@@ -1,7 +1,7 @@
 //! One attempt at one event: on record as being sent, sent, and on record as what came of it.
 
 use crate::domain::delivery::{DeliveryAttempt, DeliveryEvent, DeliveryRecord, DeliveryState};
-use crate::domain::ids::{EventId, LeaseEpoch, PartnerId};
+use crate::domain::ids::{CommitId, EventId, LeaseEpoch, PartnerId};
 use crate::domain::inventory::Partner;
 use crate::domain::record::{Index, Key, Record, Tag};
 use crate::domain::time::UnixMillis;
@@ -59,12 +59,46 @@ pub async fn deliver(
     ended
 }
 
+/// Puts on record that our own handling of an event panicked, under the id that the panic was given.
+pub async fn charge_panic(
+    outside: &Outside,
+    partner: PartnerId,
+    event: EventId,
+    lease: LeaseEpoch,
+    id: CommitId,
+) -> Ended {
+    let key = Key::Delivery(partner, event);
+    loop {
+        let read = outside.read_surely(std::slice::from_ref(&key)).await.pop().flatten();
+        let Some(Stored { record: Record::Delivery(delivery), version }) = read else {
+            return Ended::LeftDue;
+        };
+        let policy = outside.settings.delivery.policy();
+        let now = outside.clock.now();
+        let Ok(state) = delivery.state.clone().apply(DeliveryEvent::Panicked, now, &policy) else {
+            // It came to its end before the panic.
+            return Ended::Recorded;
+        };
+        tracing::error!(%partner, %event, state = state.name(), "our own handling of an event panicked");
+        let delivery = DeliveryRecord { state, ..delivery };
+        let mut commit = Commit { id, ..change(outside, &delivery, version, lease) };
+        // Or a process that dies now would begin to count anew.
+        commit.durability = Durability::Durable;
+        commit.writes.extend(moves(&delivery));
+        match outside.commit_surely(vec![commit]).await {
+            Ok(()) => return Ended::Recorded,
+            Err(CommitError::Denied { why: Denial::Stale(_), .. }) => {}
+            Err(error) => return why_not(&error),
+        }
+    }
+}
+
 async fn take(
     outside: &Outside,
     delivery: DeliveryRecord,
-    version: crate::domain::ids::CommitId,
+    version: CommitId,
     lease: LeaseEpoch,
-) -> Result<(DeliveryRecord, crate::domain::ids::CommitId), Ended> {
+) -> Result<(DeliveryRecord, CommitId), Ended> {
     let policy = outside.settings.delivery.policy();
     let taken = delivery.state.clone().apply(DeliveryEvent::Taken { lease }, outside.clock.now(), &policy);
     let taken = taken.map_err(|_| Ended::LeftDue)?;
@@ -118,7 +152,7 @@ fn judge(outcome: &SendOutcome) -> DeliveryEvent {
 async fn record(
     outside: &Outside,
     mut delivery: DeliveryRecord,
-    version: crate::domain::ids::CommitId,
+    version: CommitId,
     lease: LeaseEpoch,
     attempt: DeliveryAttempt,
     outcome: &SendOutcome,
@@ -128,37 +162,34 @@ async fn record(
     delivery.state = state.expect("what is being sent can be acknowledged, refused and failed");
     delivery.attempts.push(attempt);
     let mut commit = change(outside, &delivery, version, lease);
-    let (partner, event) = (delivery.event.partner, delivery.event.id.to_string());
-    match &delivery.state {
-        DeliveryState::Due { at, .. } => {
-            commit.writes.push(Write::Include { index: Index::Due(partner), member: event, score: at.0 });
-        }
-        DeliveryState::Delivered { .. } => {
-            commit.writes.push(Write::Exclude { index: Index::Due(partner), member: event });
-        }
-        DeliveryState::Dead { at, why } => {
-            tracing::warn!(%partner, event, ?why, "an event is a dead letter");
-            commit.writes.push(Write::Exclude { index: Index::Due(partner), member: event.clone() });
-            commit.writes.push(Write::Include { index: Index::Dead(partner), member: event, score: at.0 });
-        }
-        DeliveryState::Sending { .. } => unreachable!("an attempt that ended is not being sent"),
-    }
+    commit.writes.extend(moves(&delivery));
     match outside.commit_surely(vec![commit]).await {
         Ok(()) => Ended::Recorded,
         Err(error) => {
-            tracing::warn!(%partner, "an event's result was recorded by another instance");
+            tracing::warn!(partner = %delivery.event.partner, "an event's result was recorded by another instance");
             why_not(&error)
         }
     }
 }
 
+/// Which index an event whose attempt has ended goes to, and which it leaves.
+fn moves(delivery: &DeliveryRecord) -> Vec<Write> {
+    let (partner, event) = (delivery.event.partner, delivery.event.id);
+    let (due, member) = (Index::Due(partner), event.to_string());
+    match &delivery.state {
+        DeliveryState::Due { at, .. } => vec![Write::Include { index: due, member, score: at.0 }],
+        DeliveryState::Delivered { .. } => vec![Write::Exclude { index: due, member }],
+        DeliveryState::Dead { at, why } => {
+            tracing::warn!(%partner, %event, ?why, "an event is a dead letter");
+            let dead = Write::Include { index: Index::Dead(partner), member: member.clone(), score: at.0 };
+            vec![Write::Exclude { index: due, member }, dead]
+        }
+        DeliveryState::Sending { .. } => unreachable!("an attempt that ended is not being sent"),
+    }
+}
+
 /// A change of the delivery's record under our lease. Lazy: what is lost with it is sent once more.
-fn change(
-    outside: &Outside,
-    delivery: &DeliveryRecord,
-    version: crate::domain::ids::CommitId,
-    lease: LeaseEpoch,
-) -> Commit {
+fn change(outside: &Outside, delivery: &DeliveryRecord, version: CommitId, lease: LeaseEpoch) -> Commit {
     let (partner, event) = (delivery.event.partner, delivery.event.id);
     let key = Key::Delivery(partner, event);
     let mut commit = outside.commit(Tag::Partner(partner));

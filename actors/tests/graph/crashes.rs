@@ -3,6 +3,7 @@
 use crate::world::*;
 use futures_util::future::join_all;
 use switchyard_actors::domain::ids::SubscriptionId;
+use switchyard_actors::domain::inventory::Location;
 
 /// Claim, two index entries, propose, confirm.
 const DIRECT: usize = 5;
@@ -161,6 +162,43 @@ fn a_proposal_whose_claim_was_let_go_is_dropped_and_its_port_is_free() {
             }
         });
     }
+}
+
+#[test]
+fn a_claim_whose_place_the_inventory_has_moved_is_let_go_and_not_proposed_a_second_time() {
+    paused(async {
+        let store = seeded_with(RecordingStore::default().rows_go_tag_by_tag(), 2);
+        let world = World::on(store, GraphSettings::default());
+        lost_after(&world, DIRECT_PROPOSED, world.handle.complete_checkout(request("order-1", 1))).await;
+        let lost = jobs(&world)[0].id;
+        let moved = Location { hash: location(1), port: port_of(&numbered(1), 5), expires_at: None };
+        world.store.seed(Key::Location(location(1)), Record::Location(moved));
+        let accepted = world.handle.complete_checkout(request("order-1", 1)).await.expect("accepted");
+        assert_ne!(accepted.receipt.job(), Some(lost), "those ids lead to the other switch");
+        world.until_events(2).await;
+        tokio::time::sleep(MINUTE).await;
+        let found: Vec<_> = jobs(&world).into_iter().map(|job| (Some(job.id), job.port)).collect();
+        assert_eq!(found, [(accepted.receipt.job(), port_of(&numbered(1), 5))]);
+        let calls = world.driver.calls();
+        assert!(!calls.contains(&"sw0 apply".to_owned()), "{calls:?}");
+    });
+}
+
+#[test]
+fn a_repeat_that_reads_the_key_before_and_the_port_after_the_first_was_accepted_is_no_conflict() {
+    paused(async {
+        let world = world();
+        world.store.slow_next_read_of(Key::Port(port(1)), Duration::from_secs(1));
+        let ask = || world.handle.complete_checkout(request("order-1", 1));
+        let first = async {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            ask().await
+        };
+        let (repeat, first) = tokio::join!(ask(), first);
+        let (repeat, first) = (repeat.expect("it is the same order"), first.expect("accepted"));
+        assert_eq!((repeat.receipt, repeat.replayed), (first.receipt, true));
+        one_job_ran(&world, first.receipt.subscription(), 1).await;
+    });
 }
 
 #[test]

@@ -8,7 +8,7 @@ use switchyard_actors::ports::Clock as _;
 use switchyard_actors::ports::store::{Commit, Durability, Order, Store as _, Write};
 
 impl World {
-    async fn commit(&self, tag: Tag, writes: Vec<Write>) {
+    pub async fn commit(&self, tag: Tag, writes: Vec<Write>) {
         let id = CommitId(Uuid::new_v4());
         let (lease, expect, events) = (None, Vec::new(), Vec::new());
         let commit = Commit {

@@ -229,6 +229,35 @@ fn one_that_stops_hands_over_at_once() {
 }
 
 #[test]
+fn what_one_that_stops_gives_back_is_taken_up_before_it_has_left() {
+    paused(async {
+        let cluster = Cluster::new(ms(500));
+        let (one, two) = (cluster.start(), cluster.start());
+        cluster
+            .until("two that know each other", |_| one.graph.living() == 2 && two.graph.living() == 2)
+            .await;
+        let mut jobs = Vec::new();
+        for port in 0..10 {
+            jobs.extend(cluster.order(&one, SWITCHES, port).await);
+        }
+        cluster.until_spread_over(2).await;
+        // It is still in the census when nothing is its own any more, so no beat has told the other.
+        one.graph.come_to_rest(Duration::from_secs(20)).await;
+        let roll = (one.graph.living(), two.graph.living(), cluster.store.in_the_census());
+        assert_eq!(roll, (1, 1, 2));
+        let owned = |cluster: &Cluster| cluster.owners().values().sum::<usize>();
+        let asked = Instant::now();
+        cluster.until("all with the other", |cluster| owned(cluster) == SWITCHES as usize).await;
+        assert!(asked.elapsed() < ms(500), "{:?}", asked.elapsed());
+        assert_eq!(cluster.owners().len(), 1);
+        one.graph.end().await;
+        cluster.until_completed(&jobs).await;
+        assert_eq!(cluster.driver.most_open(), 1);
+        assert!(jobs.iter().all(|(switch, job)| cluster.attempts(switch, *job) == Some(1)));
+    });
+}
+
+#[test]
 fn one_whose_tenure_lapsed_sends_nothing_more_and_its_job_is_not_charged() {
     paused(async {
         // Opening, reading and writing take 4 s each: the tenure of 9 s is over before the lines leave.

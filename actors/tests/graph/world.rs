@@ -59,25 +59,30 @@ pub fn location(n: u32) -> LocationHash {
     LocationHash::parse(&format!("{n:010}")).expect("valid")
 }
 
-fn seed(store: &RecordingStore) {
+/// A partner, and its plan.
+pub fn seed_partner(store: &RecordingStore, id: PartnerId, plan: PlanVersionId, url: &str) {
     let partner = Partner {
-        id: PARTNER,
+        id,
         name: "Fiber".into(),
         webhook_secret: Secret::new("s3cret"),
-        webhook_url: "http://receiver".into(),
+        webhook_url: url.into(),
         api_key: None,
     };
-    let plan = PlanVersion {
-        id: PLAN,
-        partner: PARTNER,
+    let version = PlanVersion {
+        id: plan,
+        partner: id,
         name: "100".into(),
         vlan: VlanId::try_from(142).expect("valid"),
         down_kbps: 100_000,
         up_kbps: 20_000,
         active: true,
     };
-    store.seed(Key::Partner(PARTNER), Record::Partner(partner));
-    store.seed(Key::Plan(PLAN), Record::Plan(plan));
+    store.seed(Key::Partner(id), Record::Partner(partner));
+    store.seed(Key::Plan(plan), Record::Plan(version));
+}
+
+fn seed(store: &RecordingStore) {
+    seed_partner(store, PARTNER, PLAN, "http://receiver");
     store.seed(Key::Unit(UNIT), Record::Unit(Unit { id: UNIT, name: "1A".into() }));
 }
 

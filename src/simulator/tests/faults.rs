@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use super::super::{Fault, Personality, SimulatedSwitch, SwitchPlan};
+use super::super::{FallBack, Fault, Personality, SimulatedSwitch, SwitchPlan};
 use super::terminal::{Terminal, connect, log_in};
 use super::{one, one_ios, until};
 
@@ -151,4 +151,82 @@ async fn a_save_that_loses_its_session_still_ends_and_one_that_meets_a_reboot_do
     other.expect_closed().await;
     until(&switch, "the line is free", |counts| counts.sessions_open == 0).await;
     assert_eq!(switch.counts().saves, 1);
+}
+
+#[tokio::test]
+async fn a_session_that_fell_back_reads_the_line_in_the_mode_where_it_stands() {
+    for (to, prompt) in [(FallBack::Privileged, PRIVILEGED), (FallBack::User, "sw1>")] {
+        let (_fleet, switch) = one_ios().await;
+        let mut terminal = on_port_one(switch.address()).await;
+        switch.order(Fault::FallBack { pattern: "shutdown".into(), to, times: 1 });
+        let refused = terminal.run("shutdown", prompt).await;
+        assert!(refused.contains("% Invalid input detected at '^' marker."), "{to:?}: {refused:?}");
+        assert!(is_enabled(&switch));
+        let was_typed_at = switch.commands().last().map(|command| command.prompt.clone());
+        assert_eq!(was_typed_at.as_deref(), Some(PORT), "the client can't have known");
+        let privileged = terminal.run("show running-config interface Gi1/0/1", prompt).await;
+        assert_eq!(privileged.contains("interface GigabitEthernet1/0/1"), to == FallBack::Privileged);
+    }
+}
+
+#[tokio::test]
+async fn falling_back_gives_up_the_lock_and_keeps_a_candidate_pending() {
+    let (_fleet, switch) = one_ios().await;
+    let mut terminal = Terminal::ready(switch.address(), PRIVILEGED).await;
+    terminal.run("configure terminal lock", "sw1(config)#").await;
+    switch.order(Fault::FallBack { pattern: "interface".into(), to: FallBack::Privileged, times: 1 });
+    terminal.run("interface Gi1/0/1", PRIVILEGED).await;
+    let mut other = Terminal::ready(switch.address(), PRIVILEGED).await;
+    other.run("configure terminal", "sw1(config)#").await;
+
+    let (_fleet, switch) = one(SwitchPlan::new("leaf1", Personality::Eos)).await;
+    let mut terminal = Terminal::ready(switch.address(), "leaf1#").await;
+    terminal.run("configure session mine", "leaf1(config-s-mine)#").await;
+    switch.order(Fault::FallBack { pattern: "vlan".into(), to: FallBack::Privileged, times: 1 });
+    terminal.run("vlan 142", "leaf1#").await;
+    terminal.run("configure session mine commit", "leaf1#").await;
+    assert!(!switch.has_vlan(142));
+}
+
+#[tokio::test]
+async fn with_no_free_line_on_order_tcp_is_closed_before_the_identification_and_then_there_is_one() {
+    let (_fleet, switch) = one_ios().await;
+    switch.order(Fault::NoFreeLine { times: 2 });
+    for _ in 0..2 {
+        assert!(connect(switch.address()).await.is_err());
+    }
+    assert!(log_in(switch.address(), "admin", "admin").await.is_some());
+    assert_eq!(switch.counts().connections_refused, 2);
+}
+
+#[tokio::test]
+async fn a_reboot_out_of_the_blue_cuts_a_silent_session_and_loses_what_was_not_saved() {
+    let (_fleet, switch) = one_ios().await;
+    let mut terminal = on_port_one(switch.address()).await;
+    terminal.run("shutdown", PORT).await;
+    switch.reboot_for(Duration::from_secs(3600));
+    terminal.expect_closed().await;
+    assert!(is_enabled(&switch));
+    assert!(connect(switch.address()).await.is_err());
+    assert_eq!(switch.counts().reboots, 1);
+}
+
+#[tokio::test]
+async fn a_change_by_hand_shows_at_once_and_a_reboot_loses_it() {
+    for personality in [Personality::Ios, Personality::Eos] {
+        let (_fleet, switch) = one(SwitchPlan::new("sw1", personality)).await;
+        let port = personality.port_name(3);
+        switch.change_by_hand(&port, |port| {
+            port.access_vlan = 77;
+            port.static_macs.push("0200.0000.0001".into());
+        });
+        let typed = switch.running(&port).expect("the port");
+        assert_eq!((typed.access_vlan, typed.static_macs.len()), (77, 1));
+        assert_eq!(switch.startup(&port).expect("the port").access_vlan, 1);
+        let mut terminal = Terminal::ready(switch.address(), PRIVILEGED).await;
+        let shown = terminal.run("show running-config | include access vlan", PRIVILEGED).await;
+        assert!(shown.contains("switchport access vlan 77"), "{shown}");
+        switch.reboot();
+        assert_eq!(switch.running(&port), switch.startup(&port));
+    }
 }

@@ -117,3 +117,24 @@ async fn slow_and_huge_bodies_begin_with_200() {
     let read = tokio::time::timeout(DEADLINE, huge.read_exact(&mut first)).await;
     read.expect("in time").expect("a mebibyte, and more to come");
 }
+
+#[tokio::test]
+async fn a_receiver_that_refuses_cuts_who_waits_and_forgets_neither_requests_nor_orders() {
+    let receiver = receiver();
+    receiver.order(Requests::Next(1), Answer::Hang);
+    receiver.order(Requests::Next(1), Answer::Status(503));
+    let mut waiting = send(&receiver, "", BODY).await;
+    receiver.wait_for(DEADLINE, |all| all.len() == 1).await.expect("the request arrives");
+    receiver.refuse_connections();
+    let mut byte = [0];
+    let ended = tokio::time::timeout(DEADLINE, waiting.read(&mut byte)).await.expect("an end");
+    assert!(!ended.is_ok_and(|read| read > 0), "an answer");
+    let refused = TcpStream::connect(receiver.address()).await.expect_err("refused");
+    assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused);
+
+    receiver.accept_connections().expect("its port");
+    receiver.accept_connections().expect("it listens already");
+    assert!(post(&receiver, "", BODY).await.starts_with("HTTP/1.1 503"));
+    assert!(post(&receiver, "", BODY).await.starts_with("HTTP/1.1 200"));
+    assert_eq!(receiver.deliveries().len(), 3);
+}

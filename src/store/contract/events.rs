@@ -27,7 +27,7 @@ pub async fn an_event_becomes_a_delivery_that_is_due(store: &dyn Store) {
     told(&event).apply(store).await;
     let delivery = delivery(store, &event).await;
     assert_eq!(delivery, DeliveryRecord::new(event.clone(), 1));
-    assert_eq!(delivery.state, DeliveryState::Due { attempt: 1, at: event.at });
+    assert_eq!(delivery.state, DeliveryState::Due { attempt: 1, panics: 0, at: event.at });
     let due = store.members(&Index::Due(event.partner), 10).await.expect("the store can be read");
     assert_eq!(due, [Member { member: event.id.to_string(), score: 1_234 }]);
 }

@@ -7,6 +7,8 @@ use super::row;
 use super::tables::Tables;
 use super::{Failure, Settings};
 use redb::Database;
+#[cfg(feature = "fail-points")]
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use switchyard_actors::domain::ids::LeaseEpoch;
@@ -84,6 +86,9 @@ impl Writer {
             return Ok(answers);
         }
         fail::fail_point!("store::before_commit");
+        fail::fail_point!("store::write_refused", |_| Err(
+            std::io::Error::from(ErrorKind::StorageFull).into()
+        ));
         transaction.commit()?;
         fail::fail_point!("store::after_commit");
         Ok(answers)

@@ -66,7 +66,7 @@ async fn open(settings: &Settings, password: Option<&Secret>) -> Result<Connecti
     if settings.cluster {
         return open_cluster(settings, password).await;
     }
-    let client = client(&settings.urls[0], settings, password)?;
+    let client = client(settings.urls[0].reveal(), settings, password)?;
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(Duration::from_millis(settings.connect_ms)))
         // Ours is around every request.
@@ -76,7 +76,7 @@ async fn open(settings: &Settings, password: Option<&Secret>) -> Result<Connecti
 }
 
 async fn open_cluster(settings: &Settings, password: Option<&Secret>) -> Result<Connections, ConnectError> {
-    let infos = settings.urls.iter().map(|url| info(url, settings, password));
+    let infos = settings.urls.iter().map(|url| info(url.reveal(), settings, password));
     let infos = infos.collect::<Result<Vec<_>, _>>()?;
     let mut builder = ClusterClientBuilder::new(infos)
         .retries(0)

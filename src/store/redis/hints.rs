@@ -62,7 +62,7 @@ async fn publish(shared: &Shared, mut hints: mpsc::Receiver<Hint>) {
 async fn listen(shared: &Shared, password: Option<&Secret>, received: &broadcast::Sender<Hint>) {
     let mut turn = 0;
     loop {
-        let url = &shared.settings.urls[turn % shared.settings.urls.len()];
+        let url = shared.settings.urls[turn % shared.settings.urls.len()].reveal();
         if let Err(error) = listen_once(shared, url, password, received).await {
             tracing::debug!(%error, "no hints for now");
         }

@@ -211,28 +211,31 @@ impl Link {
         connections: &Connections,
         scripts: &Scripts,
     ) -> Result<Vec<Value>, RedisError> {
+        let answered = self.ask_once(ask, connections, scripts).await;
+        if !is_unknown_script(&answered) {
+            return answered;
+        }
+        connect::load_scripts(connections).await?;
+        self.ask_once(ask, connections, scripts).await
+    }
+
+    async fn ask_once(
+        &self,
+        ask: Ask<'_>,
+        connections: &Connections,
+        scripts: &Scripts,
+    ) -> Result<Vec<Value>, RedisError> {
         match ask {
             Ask::Command(cmd) => Ok(vec![self.send(connections, cmd).await?]),
             Ask::Commands(pipeline) => self.send_all(connections, pipeline).await,
             Ask::Script(script, input) => {
-                let cmd = input.call(scripts.digest(script));
-                let answered = self.send(connections, &cmd).await;
-                if !is_unknown_script(&answered) {
-                    return Ok(vec![answered?]);
-                }
-                connect::load_scripts(connections).await?;
-                Ok(vec![self.send(connections, &cmd).await?])
+                Ok(vec![self.send(connections, &input.call(scripts.digest(script))).await?])
             }
             Ask::ScriptAndWait(script, input, replicas) => {
                 let mut both = redis::pipe();
                 both.add_command(input.call(scripts.digest(script)));
                 // Half of the limit, so that its answer comes before the time for it is over; 0 would be no limit at all.
                 both.cmd("WAIT").arg(replicas).arg((self.keeper.settings.command_ms / 2).max(1));
-                let answered = self.send_all(connections, &both).await;
-                if !is_unknown_script(&answered) {
-                    return answered;
-                }
-                connect::load_scripts(connections).await?;
                 self.send_all(connections, &both).await
             }
         }

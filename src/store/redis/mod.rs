@@ -114,7 +114,8 @@ impl RedisStore {
     /// [`OpenError`], when it isn't within `start_wait_ms`: with the line of the server's configuration to change, where
     /// that is the reason.
     pub async fn open(settings: Settings, password: Option<Secret>) -> Result<Self, OpenError> {
-        let failed = |why: String| OpenError { urls: settings.shown_urls().join(", "), why };
+        let urls = settings.urls.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let failed = |why: String| OpenError { urls: urls.clone(), why };
         settings.check().map_err(failed)?;
         let names = Names::new(&settings.prefix);
         let link = Link::start(settings.clone(), password.clone(), names.clone())

@@ -1,6 +1,7 @@
 //! The engine's limits, and what is asked of the server.
 
 use serde::Deserialize;
+use std::fmt;
 
 /// What must survive a power cut of the server before a checkout is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
@@ -14,12 +15,49 @@ pub enum Durability {
     Always,
 }
 
+/// Where a server is: `redis://host:port/db`, or `rediss://` for TLS. It may hold a login, so it is shown without what may
+/// be one.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct ServerUrl(String);
+
+impl ServerUrl {
+    /// All of it, for connecting.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for ServerUrl {
+    fn from(url: String) -> Self {
+        Self(url)
+    }
+}
+
+/// Everything up to the last `@` may be a login, however odd the URL is.
+impl fmt::Display for ServerUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some((before, after)) = self.0.rsplit_once('@') else { return f.write_str(&self.0) };
+        match before.split_once("://") {
+            Some((scheme, _)) => write!(f, "{scheme}://…@{after}"),
+            None => write!(f, "…@{after}"),
+        }
+    }
+}
+
+impl fmt::Debug for ServerUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{self}\"")
+    }
+}
+
 /// How the service talks to Redis.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// Where it is: `redis://host:port/db`, or `rediss://` for TLS. Several for a cluster.
-    pub urls: Vec<String>,
+    /// Where it is. Several for a cluster.
+    pub urls: Vec<ServerUrl>,
     /// Whether it is a Redis Cluster.
     pub cluster: bool,
     /// The ACL user; empty for the default one.
@@ -70,7 +108,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            urls: vec!["redis://127.0.0.1:6379".to_owned()],
+            urls: vec!["redis://127.0.0.1:6379".to_owned().into()],
             cluster: false,
             username: String::new(),
             password: String::new(),
@@ -128,12 +166,6 @@ impl Settings {
         }
     }
 
-    /// The URLs without what may be a login in them.
-    #[must_use]
-    pub fn shown_urls(&self) -> Vec<String> {
-        self.urls.iter().map(|url| without_login(url)).collect()
-    }
-
     /// What the operator vouches for.
     ///
     /// # Errors
@@ -151,23 +183,13 @@ impl Settings {
     }
 }
 
-/// Everything up to the last `@` may be a login, however odd the URL is.
-fn without_login(url: &str) -> String {
-    let Some((before, after)) = url.rsplit_once('@') else { return url.to_owned() };
-    match before.split_once("://") {
-        Some((scheme, _)) => format!("{scheme}://…@{after}"),
-        None => format!("…@{after}"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_login_in_a_url_is_never_shown() {
-        let shown =
-            |url: &str| Settings { urls: vec![url.into()], ..Settings::default() }.shown_urls().concat();
+        let shown = |url: &str| ServerUrl::from(url.to_owned()).to_string();
         assert_eq!(shown("redis://127.0.0.1:6379/1"), "redis://127.0.0.1:6379/1");
         for url in [
             "rediss://me:s3cret@db:1",
@@ -176,6 +198,9 @@ mod tests {
             "s3cret@db:1",
         ] {
             assert!(!shown(url).contains("s3cret") && shown(url).ends_with("…@db:1"), "{}", shown(url));
+            let settings = Settings { urls: vec![url.to_owned().into()], ..Settings::default() };
+            let debug = format!("{settings:?}");
+            assert!(!debug.contains("s3cret") && debug.contains("…@db:1\""), "{debug}");
         }
     }
 }

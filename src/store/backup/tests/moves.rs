@@ -59,8 +59,9 @@ async fn from_a_file_to_a_server_to_a_cluster_and_back_it_is_the_same() {
         RedisServer::start(redis_lab::Settings::default()).expect("a server"),
         RedisCluster::start(3).expect("a cluster"),
     );
-    let alone = Settings { urls: vec![server.url()], ..Settings::default() };
-    let shared = Settings { urls: cluster.urls(), cluster: true, command_ms: 10_000, ..Settings::default() };
+    let alone = Settings { urls: vec![server.url().into()], ..Settings::default() };
+    let urls = cluster.urls().into_iter().map(Into::into).collect();
+    let shared = Settings { urls, cluster: true, command_ms: 10_000, ..Settings::default() };
     let first = folder.store("first.redb");
     fill(&first).await;
     fill_more(&first).await;

@@ -52,7 +52,7 @@ async fn past_the_limit_nobody_waits_for_a_place_for_long() {
         command_ms: 2_000,
         ..settings(vec![])
     };
-    let store = fresh(Settings { urls: vec![server.url()], ..one }).await;
+    let store = fresh(Settings { urls: vec![server.url().into()], ..one }).await;
     server.pause().expect("it stops");
     let key = port("s", "1");
     let (sent, second) = tokio::join!(

@@ -23,6 +23,7 @@ fn server() -> RedisServer {
 
 /// Short waits, so that a failure shows itself soon.
 fn settings(urls: Vec<String>) -> Settings {
+    let urls = urls.into_iter().map(Into::into).collect();
     Settings { urls, command_ms: 500, longest_reconnect_ms: 100, ping_ms: 50, ..Settings::default() }
 }
 
