@@ -143,6 +143,7 @@ impl Config {
             ("job.max_age_ms", self.job.max_age_ms),
             ("job.panics", u64::from(self.job.panics)),
             ("supervision.max_opening", self.supervision.max_opening as u64),
+            ("supervision.max_looking", self.supervision.max_looking as u64),
             ("supervision.step_ms", self.supervision.step_ms),
             ("supervision.sweep_ms", self.supervision.sweep_ms),
             ("supervision.repair_panics", u64::from(self.supervision.repair_panics)),

@@ -116,9 +116,13 @@ pub async fn dead_letters(store: &dyn Store) -> anyhow::Result<Vec<String>> {
             let Some(Record::Delivery(delivery)) = read.map(|stored| stored.record) else { continue };
             let DeliveryState::Dead { why, .. } = &delivery.state else { continue };
             let body: serde_json::Value = serde_json::from_str(&delivery.event.body).unwrap_or_default();
-            let name = body["event"].as_str().unwrap_or("?").to_owned();
+            let text = |field: &str| body[field].as_str().unwrap_or("?").to_owned();
+            let (name, subscription) = (text("event"), text("subscription_id"));
+            let job = body["job_id"].as_str().map(|job| format!("  job {job}")).unwrap_or_default();
             let attempts = delivery.attempts.len();
-            lines.push(format!("{event}  partner {partner}  {name}  {attempts} attempts  {why:?}"));
+            lines.push(format!(
+                "{event}  partner {partner}  {name}  subscription {subscription}{job}  {attempts} attempts  {why:?}"
+            ));
         }
     }
     if lines.is_empty() {

@@ -307,7 +307,7 @@ impl Operator {
             Question::Check { switch, repair } => {
                 let id = operations::find_switch(&*self.store, &switch).await?;
                 self.graph.check(&id, operations::drift::consent(repair)).await?;
-                Ok(vec![operations::drift::ordered(&id)])
+                operations::drift::ordered(&*self.store, &id).await
             }
             Question::DeadLetters => operations::dead_letters(&*self.store).await,
             Question::ExportStore { file } => operations::export_store(Arc::clone(&self.whole), file).await,

@@ -45,6 +45,9 @@ pub struct Outside {
     pub holdings: Holdings,
     /// Bounds the sessions that are being opened at once, over all switches.
     pub opening: Semaphore,
+    /// Bounds the supervisors that ask the store for their switch's lease, or for what is next: a start with work for thousands
+    /// of switches leaves it room for checkouts.
+    pub looking: Semaphore,
     guards: Mutex<BTreeMap<SwitchId, SessionGuard>>,
 }
 
@@ -62,6 +65,7 @@ impl Outside {
         let me = InstanceId(entropy.uuid());
         let members = Members::new(me, store.is_shared(), Arc::clone(&clock));
         let opening = Semaphore::new(settings.supervision.max_opening);
+        let looking = Semaphore::new(settings.supervision.max_looking);
         Self {
             store,
             hints,
@@ -72,6 +76,7 @@ impl Outside {
             members,
             holdings: Holdings::default(),
             opening,
+            looking,
             guards: Mutex::default(),
         }
     }

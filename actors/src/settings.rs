@@ -46,6 +46,8 @@ pub struct SupervisionSettings {
     pub threads: usize,
     /// Most sessions being opened at once.
     pub max_opening: usize,
+    /// Most supervisors that ask the store what to do at once.
+    pub max_looking: usize,
     /// Longest time for opening a session, for one step of a visit, or for a save.
     pub step_ms: u64,
     /// How long a session stays open with nothing to do.
@@ -233,6 +235,7 @@ impl Default for SupervisionSettings {
         Self {
             threads: 0,
             max_opening: 64,
+            max_looking: 256,
             step_ms: 120_000,
             idle_ms: 60_000,
             save_longest_wait_ms: 30_000,

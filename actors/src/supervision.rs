@@ -6,14 +6,12 @@
 
 use crate::domain::restart::{RestartEffect, RestartEvent, RestartPolicy, RestartState, Run};
 use actix::{Actor, Addr, Context};
-use futures_util::FutureExt as _;
-use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task;
 use std::time::Duration;
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle};
 use tokio::time::Instant;
 
 /// The way to an actor, across its restarts.
@@ -51,29 +49,20 @@ impl<A: Actor> Door<A> {
 }
 
 /// A task that ends when nobody watches it any more: its keeper's panic would leave it at work unseen, beside its successor.
-///
-/// Its panic is caught before the task is dropped. An actor's context that is dropped handles what is left in its mailbox, and if
-/// that panics too, while the first panic still unwinds, the whole process is aborted.
-pub struct Watched<T>(JoinHandle<Result<T, Panicked>>);
-
-/// The task panicked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Panicked;
+pub struct Watched<T>(JoinHandle<T>);
 
 impl<T: 'static> Watched<T> {
     /// Runs it on this thread.
     pub fn spawn(task: impl Future<Output = T> + 'static) -> Self {
-        // Nobody sees what it left half-made: it is dropped, and its successor asks the store.
-        let caught = AssertUnwindSafe(task).catch_unwind();
-        Self(actix_rt::spawn(async move { caught.await.map_err(|_| Panicked) }))
+        Self(actix_rt::spawn(task))
     }
 }
 
 impl<T> Future for Watched<T> {
-    type Output = Result<T, Panicked>;
+    type Output = Result<T, JoinError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut task::Context<'_>) -> task::Poll<Self::Output> {
-        Pin::new(&mut self.0).poll(context).map(|ended| ended.unwrap_or(Err(Panicked)))
+        Pin::new(&mut self.0).poll(context)
     }
 }
 

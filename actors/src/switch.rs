@@ -152,7 +152,7 @@ pub struct SwitchSupervisor {
     woken: bool,
     memory: Memory,
     stopping: bool,
-    /// Breaks off an opening that is under way, or waits for its turn.
+    /// Breaks off an opening that is under way, and whatever waits for its turn.
     stop_asked: Arc<Notify>,
     alarm: Option<SpawnHandle>,
     idle_since: Option<Instant>,
@@ -353,10 +353,14 @@ impl SwitchSupervisor {
     fn take_up_duty(&mut self, context: &mut Context<Self>) {
         let (outside, id) = (Arc::clone(&self.outside), self.id.clone());
         let (wakes, aftermath) = (Arc::clone(&self.wakes), self.memory.aftermath.clone());
+        let stop = Arc::clone(&self.stop_asked);
         self.run(context, async move {
-            let news = match effects::take_up(&outside, &*wakes, &id, &aftermath).await {
-                Ok(taken_up) => News::TakenUp(taken_up),
-                Err(error) => News::StoreAway(error),
+            let news = match effects::turn_to_look(&outside, &stop).await {
+                None => News::Done,
+                Some(_turn) => match effects::take_up(&outside, &*wakes, &id, &aftermath).await {
+                    Ok(taken_up) => News::TakenUp(taken_up),
+                    Err(error) => News::StoreAway(error),
+                },
             };
             Came { session: None, task: None, news }
         });
@@ -385,12 +389,15 @@ impl SwitchSupervisor {
             survey: self.survey.clone(),
         };
         let (outside, duty, session) = (Arc::clone(&self.outside), self.duty.clone(), self.session.take());
-        let at_work = self.memory.at_work.clone();
+        let (at_work, stop) = (self.memory.at_work.clone(), Arc::clone(&self.stop_asked));
         self.run(context, async move {
             let duty = duty.expect("only a supervisor on duty chooses");
-            let news = match choose::choose(&outside, &duty, &freedom, &at_work).await {
-                Ok(choice) => News::Chosen(choice, now),
-                Err(error) => News::StoreAway(error),
+            let news = match effects::turn_to_look(&outside, &stop).await {
+                None => News::Done,
+                Some(_turn) => match choose::choose(&outside, &duty, &freedom, &at_work).await {
+                    Ok(choice) => News::Chosen(choice, now),
+                    Err(error) => News::StoreAway(error),
+                },
             };
             Came { session, task: None, news }
         });

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::case::{Case, Fate};
 use super::event::{Event, Unreadable};
-use super::history::{Command, Ending, History, Place, Secret, Session};
+use super::history::{Command, Ending, History, Place, Reading, Secret, Session};
 use super::request::Key;
 
 /// The history, in order.
@@ -21,6 +21,7 @@ pub(super) struct Casebook<'h> {
     nameless_letters: usize,
     sessions: HashMap<&'h str, Vec<&'h Session>>,
     commands: HashMap<&'h str, Vec<&'h Command>>,
+    readings: HashMap<&'h str, HashMap<&'h str, Vec<&'h Reading>>>,
 }
 
 impl<'h> Casebook<'h> {
@@ -32,6 +33,7 @@ impl<'h> Casebook<'h> {
             nameless_letters: 0,
             sessions: HashMap::new(),
             commands: HashMap::new(),
+            readings: HashMap::new(),
         };
         book.file_attempts();
         book.file_deliveries();
@@ -93,6 +95,10 @@ impl<'h> Casebook<'h> {
         for command in &self.history.commands {
             self.commands.entry(&command.switch).or_default().push(command);
         }
+        for reading in &self.history.readings {
+            let of_switch = self.readings.entry(&reading.place.switch).or_default();
+            of_switch.entry(&reading.place.port).or_default().push(reading);
+        }
         for commands in self.commands.values_mut() {
             commands.sort_by_key(|command| command.at);
         }
@@ -119,6 +125,12 @@ impl<'h> Casebook<'h> {
     /// A switch's commands, in the order in which they came.
     pub fn commands(&self, switch: &str) -> &[&'h Command] {
         self.commands.get(switch).map_or(&[], Vec::as_slice)
+    }
+
+    /// What its switch showed of a port; `None` where the switch was not heard to have shown any port by itself.
+    pub fn readings(&self, place: &Place) -> Option<&[&'h Reading]> {
+        let of_switch = self.readings.get(place.switch.as_str())?;
+        Some(of_switch.get(place.port.as_str()).map_or(&[], Vec::as_slice))
     }
 
     /// Every switch that a witness spoke of.

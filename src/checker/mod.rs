@@ -19,6 +19,7 @@ mod invariants;
 pub mod moment;
 pub mod report;
 pub mod request;
+pub mod run;
 mod story;
 pub mod witness;
 
@@ -27,6 +28,7 @@ mod tests;
 
 pub use history::History;
 pub use report::{Finding, Invariant, Judgement, Report, Verdict};
+pub use run::{Run, Seen};
 pub use story::{Story, StoryLine, Subject};
 
 use casebook::Casebook;
@@ -40,5 +42,6 @@ pub fn judge(history: &History) -> Report {
         invariant,
         verdict: invariants::judge(invariant, &book),
     };
-    Report { judgements: Invariant::ALL.into_iter().map(judgement).collect() }
+    let judgements = Invariant::ALL.into_iter().map(judgement).collect();
+    Report { run: None, seen: Seen::of(&book), judgements }
 }

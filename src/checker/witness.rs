@@ -2,19 +2,21 @@
 //! receiver got. The devices stand outside, as real ones would; nothing of the service is asked.
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 
-use super::history::{Answered, Command, Delivery, History, Place, PortState, Recipient, Session};
+use super::history::{Answered, Command, Delivery, History, Place, PortState, Reading, Recipient, Session};
 use super::moment::{Beginning, Span};
 use super::request::Mac;
 use crate::simulator::receiver::{Answer, Delivery as Received, WebhookReceiver};
 use crate::simulator::{PortConfig, SimulatedSwitch};
 
-/// Watches a port from now on: how it is configured is how it was before.
+/// Watches a port from now on: how it is configured is how it was before. Whoever changes by hand, and saves, a port that
+/// nobody asked for has it watched anew.
 ///
 /// # Panics
 /// If the switch has no such port.
 pub fn watch_port(history: &mut History, switch: &SimulatedSwitch, port: &str) {
-    let before = switch.running(port).map(|config| state(switch, &config));
+    let before = switch.running(port).map(|config| state_of(switch, &config));
     assert!(before.is_some(), "{} has no port {port}", switch.name());
     let place = Place { switch: switch.name().to_owned(), port: port.to_owned() };
     history.ports.entry(place).or_default().before = before;
@@ -22,12 +24,28 @@ pub fn watch_port(history: &mut History, switch: &SimulatedSwitch, port: &str) {
 
 /// All that the switch remembers, and how its watched ports are configured now. Once, at the end.
 pub fn note_switch(history: &mut History, beginning: &Beginning, switch: &SimulatedSwitch) {
+    note_switch_of(history, beginning, switch, |_| None);
+}
+
+/// The same, where it can be told from its address whose a session is.
+pub fn note_switch_of(
+    history: &mut History,
+    beginning: &Beginning,
+    switch: &SimulatedSwitch,
+    whose: impl Fn(SocketAddr) -> Option<String>,
+) {
     let name = switch.name();
     for session in switch.sessions() {
         let until = session.closed.map(|at| beginning.moment(at));
         let span = Span { from: beginning.moment(session.opened), until };
-        history.sessions.push(Session { switch: name.to_owned(), number: session.number, span });
+        let (number, holder) = (session.number, whose(session.peer));
+        history.sessions.push(Session { switch: name.to_owned(), number, holder, span });
     }
+    history.readings.extend(switch.readings().into_iter().map(|reading| Reading {
+        place: Place { switch: name.to_owned(), port: reading.port },
+        at: beginning.moment(reading.at),
+        state: state(&reading.config, |policy| reading.policers.get(policy)?.clone()),
+    }));
     let commands = switch.commands();
     if switch.counts().commands > commands.len() as u64 {
         history.forgetful_switches.insert(name.to_owned());
@@ -38,9 +56,10 @@ pub fn note_switch(history: &mut History, beginning: &Beginning, switch: &Simula
         at: beginning.moment(command.at),
         line: command.line,
     }));
-    for (place, port) in history.ports.iter_mut().filter(|(place, _)| place.switch == name) {
-        port.running = switch.running(&place.port).map(|config| state(switch, &config));
-        port.startup = switch.startup(&place.port).map(|config| state(switch, &config));
+    let first = Place { switch: name.to_owned(), port: String::new() };
+    for (place, port) in history.ports.range_mut(first..).take_while(|(place, _)| place.switch == name) {
+        port.running = switch.running(&place.port).map(|config| state_of(switch, &config));
+        port.startup = switch.startup(&place.port).map(|config| state_of(switch, &config));
     }
 }
 
@@ -79,13 +98,18 @@ fn answered(answer: &Answer) -> Answered {
     }
 }
 
-/// In plain terms. What limits the rate is the policer behind the policy's name; in the start-up configuration, for want of
-/// another, the one that runs under this name. Addresses count only where port security keeps others out.
-fn state(switch: &SimulatedSwitch, config: &PortConfig) -> PortState {
-    let policed = |policy: &Option<String>| {
-        let classes = switch.policy_map(policy.as_ref()?)?;
-        classes.iter().find_map(|(_, policer)| kbps(policer.as_ref()?))
-    };
+/// With the policers that run now, also for the start-up configuration, for want of others.
+fn state_of(switch: &SimulatedSwitch, config: &PortConfig) -> PortState {
+    state(config, |policy| {
+        let classes = switch.policy_map(policy)?;
+        classes.into_iter().find_map(|(_, policer)| policer)
+    })
+}
+
+/// In plain terms. What limits the rate is the policer behind the policy's name. Addresses count only where port security keeps
+/// others out.
+fn state(config: &PortConfig, policer: impl Fn(&str) -> Option<String>) -> PortState {
+    let policed = |policy: &Option<String>| kbps(&policer(policy.as_deref()?)?);
     let macs = config.static_macs.iter().filter(|_| config.port_security);
     PortState {
         enabled: config.enabled,

@@ -75,7 +75,7 @@ impl Devices {
         self.with(switch, |device| device.down_until = Some(Instant::now() + down));
         let at = self.beginning.moment();
         self.with(switch, |device| device.reboot(at));
-        let sockets = std::mem::take(&mut *self.sockets()).remove(switch).unwrap_or_default();
+        let sockets = self.sockets().remove(switch).unwrap_or_default();
         sockets.iter().for_each(|socket| socket.shut());
     }
 

@@ -24,7 +24,8 @@ pub fn note_devices(history: &mut History, devices: &Devices) {
 
 fn note_device(history: &mut History, switch: &str, device: &Device) {
     for (number, span) in device.sessions.iter().enumerate() {
-        history.sessions.push(Session { switch: switch.to_owned(), number: number as u64, span: *span });
+        let (switch, number) = (switch.to_owned(), number as u64);
+        history.sessions.push(Session { switch, number, holder: None, span: *span });
     }
     history.commands.extend(device.heard.iter().map(|heard| Command {
         switch: switch.to_owned(),

@@ -275,7 +275,7 @@ impl World {
         process.freeze(false);
         // From this very moment on it must send nothing, if another has taken over.
         let span = Span::new(from, self.beginning.moment());
-        self.history.borrow_mut().freezes.push(Freeze { switch: None, span });
+        self.history.borrow_mut().freezes.push(Freeze { switch: None, holder: None, span });
     }
 
     fn nothing_more_goes_wrong(&self) {

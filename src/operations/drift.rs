@@ -4,7 +4,7 @@ use super::{LIST_LIMIT, find_switch};
 use crate::machine::{SystemClock, SystemEntropy};
 use switchyard_actors::domain::drift::{CheckOrder, Consent, DriftEntry, ManagedPort, Response, SwitchDrift};
 use switchyard_actors::domain::ids::{PortName, PortRef, SwitchId};
-use switchyard_actors::domain::record::{Index, Key, Record};
+use switchyard_actors::domain::record::{Index, Key, Record, SwitchStatus};
 use switchyard_actors::domain::time::UnixMillis;
 use switchyard_actors::domain::upkeep::Upkeep;
 use switchyard_actors::ports::Clock as _;
@@ -21,9 +21,18 @@ pub fn consent(repair: bool) -> Consent {
 }
 
 /// What is said to whoever asked for a check.
-#[must_use]
-pub fn ordered(switch: &SwitchId) -> String {
-    format!("{switch} is checked when its jobs are done; `switchyard drift {switch}` says what came of it")
+///
+/// # Errors
+/// When the store can't be read.
+pub async fn ordered(store: &dyn Store, switch: &SwitchId) -> anyhow::Result<Vec<String>> {
+    let read = store.read(&[Key::SwitchStatus(switch.clone())]).await?.pop().flatten();
+    let when = match read.map(|stored| stored.record) {
+        Some(Record::SwitchStatus(SwitchStatus { quarantined: Some(_), .. })) => {
+            "once it is released from quarantine"
+        }
+        _ => "when its jobs are done",
+    };
+    Ok(vec![format!("{switch} is checked {when}; `switchyard drift {switch}` says what came of it")])
 }
 
 /// Asks for a check from beside the services on a shared store, or while none runs.
@@ -41,7 +50,7 @@ pub async fn order_beside(
     surveyor::order(store, &SystemEntropy, &switch, order).await?;
     // Lost, its owner's next sweep finds the check.
     hints.publish(Hint::Switch(switch.clone()));
-    Ok(vec![ordered(&switch)])
+    ordered(store, &switch).await
 }
 
 /// What the last check of each switch came to; of one switch also what differed.

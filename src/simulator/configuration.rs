@@ -118,6 +118,11 @@ impl Configuration {
         vlan == 1 || self.vlans.contains_key(&vlan)
     }
 
+    /// What a policy map's first class polices, as the device prints it.
+    pub fn policer(&self, policy: &str) -> Option<String> {
+        self.policies.get(policy)?.values().find_map(Clone::clone)
+    }
+
     pub fn vlan_name(&self, vlan: u16) -> String {
         match self.vlans.get(&vlan) {
             _ if vlan == 1 => "default".to_owned(),

@@ -2,16 +2,20 @@
 //!
 //! Pure state; it must never know how it is reached.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::{Duration, Instant};
 
 use super::Personality;
 use super::configuration::Configuration;
+use super::plan::PortReading;
 
 /// A switch in a rack has been up for weeks when the service first meets it, so that a reboot shows: its uptime
 /// goes backwards.
 const UPTIME_AT_START: Duration = Duration::from_secs(40 * 24 * 3600);
+
+/// Readings that a device remembers.
+const REMEMBERED_READINGS: usize = 10_000;
 
 pub(super) struct Device {
     pub personality: Personality,
@@ -30,6 +34,8 @@ pub(super) struct Device {
     pub boots: u64,
     /// Open sessions, as `show users` lists them.
     pub users: Vec<u64>,
+    /// What it showed of single ports; the oldest go first.
+    pub readings: VecDeque<PortReading>,
     up_since: Instant,
     up_before: Duration,
 }
@@ -55,6 +61,7 @@ impl Device {
             saving: false,
             boots: 0,
             users: Vec::new(),
+            readings: VecDeque::new(),
             up_since: Instant::now(),
             up_before: UPTIME_AT_START,
         }
@@ -85,6 +92,18 @@ impl Device {
         if self.lock_holder == Some(session) {
             self.lock_holder = None;
         }
+    }
+
+    /// Remembers what it shows of a port.
+    pub fn show_port(&mut self, port: u16, at: Instant) {
+        let config = self.running.port_with_table(port);
+        let policies = [&config.service_policy_in, &config.service_policy_out];
+        let policers = policies.into_iter().flatten().map(|name| (name.clone(), self.running.policer(name)));
+        let (port, policers) = (self.personality.port_name(port), policers.collect());
+        if self.readings.len() == REMEMBERED_READINGS {
+            self.readings.pop_front();
+        }
+        self.readings.push_back(PortReading { port, at, config, policers });
     }
 
     /// Looks like a vendor's serial number, and is always the same for a name.

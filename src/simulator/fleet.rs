@@ -159,19 +159,19 @@ impl Route {
 
 async fn accept(listener: TcpListener, route: Route) {
     loop {
-        let Ok((stream, _)) = listener.accept().await else {
+        let Ok((stream, peer)) = listener.accept().await else {
             tokio::time::sleep(ACCEPT_PAUSE).await;
             continue;
         };
         let switch = stream.local_addr().ok().and_then(|local| route.switch(local));
         if let Some(switch) = switch {
-            attend(stream, switch);
+            attend(stream, peer, switch);
         }
     }
 }
 
-fn attend(stream: TcpStream, switch: &Arc<SimulatedSwitch>) {
-    match switch.admit() {
+fn attend(stream: TcpStream, peer: SocketAddr, switch: &Arc<SimulatedSwitch>) {
+    match switch.admit(peer) {
         Admission::Full => drop(stream),
         Admission::Refused => reset_on_close(&stream),
         Admission::Ignored(seat, cut) => {

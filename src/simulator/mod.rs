@@ -38,5 +38,5 @@ pub use configuration::PortConfig;
 pub use faults::{FallBack, Fault};
 pub use fleet::{Addressing, SimulatedFleet};
 pub use personality::Personality;
-pub use plan::{ReceivedCommand, SeenSession, SwitchCounts, SwitchPlan};
+pub use plan::{PortReading, ReceivedCommand, SeenSession, SwitchCounts, SwitchPlan};
 pub use switch::SimulatedSwitch;

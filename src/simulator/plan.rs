@@ -1,11 +1,14 @@
 //! What a test says of a switch before it starts, and what it reads of it afterwards.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use russh::keys::PublicKey;
 
 use super::Personality;
+use super::configuration::PortConfig;
 
 /// What one switch is made of.
 #[derive(Clone)]
@@ -86,7 +89,20 @@ pub struct ReceivedCommand {
 pub struct SeenSession {
     /// Counts from 1 within the switch.
     pub number: u64,
+    /// Where it came from.
+    pub peer: SocketAddr,
     pub opened: Instant,
     /// From here on the switch takes no line of it. `None`: it is open.
     pub closed: Option<Instant>,
+}
+
+/// A port's running configuration, as it was shown to somebody who asked for this port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PortReading {
+    /// As the device writes it.
+    pub port: String,
+    pub at: Instant,
+    pub config: PortConfig,
+    /// Of the policy maps that the port names, the policers as they were then.
+    pub policers: BTreeMap<String, Option<String>>,
 }

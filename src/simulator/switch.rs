@@ -17,7 +17,7 @@ use super::configuration::PortConfig;
 use super::connection::{self, Algorithms};
 use super::device::Device;
 use super::faults::{FallBack, Fault, FaultBook, Strike, Welcome};
-use super::plan::{ReceivedCommand, SeenSession, SwitchCounts, SwitchPlan};
+use super::plan::{PortReading, ReceivedCommand, SeenSession, SwitchCounts, SwitchPlan};
 use super::stream::Cut;
 
 /// Lines that a switch remembers; the oldest go first.
@@ -236,6 +236,11 @@ impl SimulatedSwitch {
         self.look(|state| state.seen_sessions.iter().copied().collect())
     }
 
+    /// What it showed of single ports, the latest 10,000.
+    pub fn readings(&self) -> Vec<PortReading> {
+        self.look(|state| state.device.readings.iter().cloned().collect())
+    }
+
     /// Every session is cut and what was not saved is lost; the switch is back at once.
     pub fn reboot(&self) {
         self.reboot_for(Duration::ZERO);
@@ -290,7 +295,7 @@ impl SimulatedSwitch {
         make(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    pub(super) fn admit(self: &Arc<Self>) -> Admission {
+    pub(super) fn admit(self: &Arc<Self>, peer: SocketAddr) -> Admission {
         self.change(|state| {
             if state.is_down(Instant::now()) {
                 state.counts.connections_refused += 1;
@@ -305,7 +310,7 @@ impl SimulatedSwitch {
                 state.counts.connections_refused += 1;
                 return Admission::Full;
             }
-            let (session, cut) = state.open_session();
+            let (session, cut) = state.open_session(peer);
             let seat = Seat { switch: self.clone(), session };
             match welcome {
                 Welcome::Ignored => Admission::Ignored(seat, cut),
@@ -426,7 +431,7 @@ impl State {
         self.is_stopped || self.down_until.is_some()
     }
 
-    fn open_session(&mut self) -> (u64, Cut) {
+    fn open_session(&mut self, peer: SocketAddr) -> (u64, Cut) {
         let (keep, cut) = oneshot::channel();
         self.counts.sessions_opened += 1;
         let session = self.counts.sessions_opened;
@@ -434,7 +439,12 @@ impl State {
         if self.seen_sessions.len() == REMEMBERED_SESSIONS {
             self.seen_sessions.pop_front();
         }
-        self.seen_sessions.push_back(SeenSession { number: session, opened: Instant::now(), closed: None });
+        self.seen_sessions.push_back(SeenSession {
+            number: session,
+            peer,
+            opened: Instant::now(),
+            closed: None,
+        });
         self.device.users.push(session);
         self.counts.sessions_open += 1;
         self.counts.most_sessions_open = self.counts.most_sessions_open.max(self.counts.sessions_open);

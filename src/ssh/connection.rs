@@ -10,6 +10,7 @@ use super::stream::GuardedStream;
 use russh::client::{self, AuthResult, Handle, KeyboardInteractiveAuthResponse};
 use russh::keys::{PrivateKeyWithHashAlg, PublicKey};
 use russh::{MethodKind, MethodSet};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,7 +19,7 @@ use switchyard_actors::domain::failure::{DriverFailure, FailureClass};
 use switchyard_actors::domain::inventory::Switch;
 use switchyard_actors::domain::text::Secret;
 use switchyard_actors::ports::guard::SessionGuard;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream, lookup_host};
 use tokio::time::timeout;
 
 /// Rounds of keyboard-interactive that are answered; a server that asks for more is not asking for a password.
@@ -136,13 +137,30 @@ async fn dial(settings: &Settings, switch: &Switch) -> Result<TcpStream, DriverF
     let place = format!("{}:{}", switch.host, switch.ssh_port);
     let unreachable = |why: String| DriverFailure::new(FailureClass::Unreachable, format!("{place}: {why}"));
     let limit = Duration::from_millis(settings.connect_ms);
-    let dialled = timeout(limit, TcpStream::connect((switch.host.as_str(), switch.ssh_port))).await;
+    let dialled = timeout(limit, connect_from(settings.source_address, switch)).await;
     let tcp = dialled
         .map_err(|_| unreachable(format!("no connection within ssh.connect_ms = {}", limit.as_millis())))?
         .map_err(|error| unreachable(error.to_string()))?;
     // Nagle's algorithm would hold each line back for the delayed acknowledgement of the one before: 40 ms.
     tcp.set_nodelay(true).map_err(|error| unreachable(error.to_string()))?;
     Ok(tcp)
+}
+
+/// To the first of the host's addresses that answers, and with a source address to those of its family.
+async fn connect_from(source: Option<IpAddr>, switch: &Switch) -> std::io::Result<TcpStream> {
+    let host = (switch.host.as_str(), switch.ssh_port);
+    let Some(source) = source else { return TcpStream::connect(host).await };
+    let mut failed = None;
+    for address in lookup_host(host).await?.filter(|address| address.is_ipv4() == source.is_ipv4()) {
+        let socket = if source.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        socket.bind((source, 0).into())?;
+        match socket.connect(address).await {
+            Ok(stream) => return Ok(stream),
+            Err(error) => failed = Some(error),
+        }
+    }
+    let nowhere = || std::io::Error::other(format!("no address that can be dialled from {source}"));
+    Err(failed.unwrap_or_else(nowhere))
 }
 
 fn client_config(settings: &Settings) -> Arc<client::Config> {

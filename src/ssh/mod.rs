@@ -25,6 +25,7 @@ use connection::{Connection, connect};
 use serde::Deserialize;
 use session::{Session, Wire};
 use shell::Dialog;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,6 +40,9 @@ use transcript::Transcript;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
+    /// The address to dial from; `None` leaves it to the system.
+    #[serde(deserialize_with = "address_or_none")]
+    pub source_address: Option<IpAddr>,
     /// For the TCP connection.
     pub connect_ms: u64,
     /// From there to the end of the key exchange.
@@ -77,9 +81,20 @@ fn path_or_none<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Opt
     Ok((!path.as_os_str().is_empty()).then_some(path))
 }
 
+fn address_or_none<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<IpAddr>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if text.is_empty() {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(|_| {
+        serde::de::Error::invalid_value(serde::de::Unexpected::Str(&text), &"an IP address, or \"\"")
+    })
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
+            source_address: None,
             connect_ms: 5_000,
             key_exchange_ms: 15_000,
             authentication_ms: 15_000,

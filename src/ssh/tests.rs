@@ -521,3 +521,20 @@ async fn when_the_tenure_is_over_not_a_byte_leaves_any_more() {
     assert!(bench.open().await.is_err());
     assert_eq!(bench.device().counts().commands, commands);
 }
+
+#[tokio::test]
+async fn switches_are_dialled_from_the_address_that_is_configured() {
+    let mut bench = Bench::new(Personality::Ios, |_| {}).await;
+    bench.opened().await.close().await;
+    bench.until_closed().await;
+    let source = Ipv4Addr::new(127, 0, 0, 77).into();
+    bench.driver.settings.source_address = Some(source);
+    bench.opened().await.close().await;
+    let from: Vec<_> = bench.device().sessions().iter().map(|session| session.peer.ip()).collect();
+    assert_eq!(from, [Ipv4Addr::LOCALHOST.into(), source]);
+    bench.until_closed().await;
+    bench.driver.settings.source_address = Some("::1".parse().expect("an address"));
+    let failure = bench.refusal().await;
+    assert_eq!(failure.class, FailureClass::Unreachable);
+    assert!(failure.detail.contains("no address that can be dialled from ::1"), "{failure}");
+}

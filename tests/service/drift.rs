@@ -4,8 +4,14 @@
 use crate::harness::*;
 use serde_json::json;
 use std::time::Instant;
+use switchyard::operations::drift::order_beside;
 use switchyard::redis_lab::{self, RedisServer};
 use switchyard::simulator::SimulatedSwitch;
+use switchyard_actors::domain::drift::Consent;
+use switchyard_actors::domain::ids::{CommitId, PortName, PortRef, SwitchId};
+use switchyard_actors::domain::record::{Index, Key, Tag};
+use switchyard_actors::ports::hints::NoHints;
+use switchyard_actors::ports::store::{Commit, Durability, Order, Store, Write};
 
 /// Ports that are sold; the rest are nobody's.
 const SOLD: u16 = 3;
@@ -265,5 +271,52 @@ fn a_process_that_dies_in_the_middle_of_a_repair_leaves_it_to_the_next() {
             world.until_said(&["drift", &switch_name(0)], was_repaired).await;
             world.what_is_nobodys_was_never_touched();
         }
+    });
+}
+
+/// As a release left it that knew of no upkeep.
+async fn forget_upkeep(store: &dyn Store, switch: &SwitchId, ports: &[PortName]) {
+    let forget = ports.iter().flat_map(|port| {
+        let at = PortRef { switch: switch.clone(), port: port.clone() };
+        let (index, member) = (Index::Managed(switch.clone()), port.to_string());
+        [Write::Delete(Key::Managed(at)), Write::Exclude { index, member }]
+    });
+    let commit = Commit {
+        id: CommitId(uuid::Uuid::new_v4()),
+        tag: Tag::Switch(switch.clone()),
+        lease: None,
+        expect: Vec::new(),
+        writes: forget.collect(),
+        events: Vec::new(),
+        durability: Durability::Durable,
+        order: Order::InTurn,
+    };
+    store.commit(vec![commit]).await.expect("applied");
+}
+
+#[test]
+fn a_port_that_was_live_before_there_was_upkeep_is_repaired_as_its_order_had_made_it() {
+    story(async {
+        let outside = Outside::start(SMALL).await;
+        let service = serve(&outside, "").await;
+        let (client, store) = (Client::new(service.address()), service.store());
+        let mut body = direct("order-1", &outside.location(0, 1));
+        body["mac_address"] = json!("02:00:5e:10:00:01");
+        assert_eq!(client.checkout(&body).await.status, 200);
+        outside.until("live and saved", |o| o.is_live_and_saved(0, 1)).await;
+        until_at_rest(&*store).await;
+        let (device, name) = (outside.fleet.switch(&switch_name(0)).expect("there"), outside.port_name(0, 1));
+        let before = device.running_text(&name);
+        let port = PortName::parse(&name).expect("a name");
+        forget_upkeep(&*store, &SwitchId::parse(&switch_name(0)).expect("a name"), &[port]).await;
+        device.forget_startup(&name);
+        device.reboot();
+
+        let (hints, consent) = (NoHints::default(), Consent::WithinLimits);
+        order_beside(&*store, &hints, &switch_name(0), consent).await.expect("asked for");
+        outside.until("repaired", |o| o.is_live_and_saved(0, 1)).await;
+        assert_eq!(device.running_text(&name), before);
+        drop(store);
+        service.stop().await;
     });
 }

@@ -20,6 +20,12 @@ async fn goes_live(outside: &Outside, client: &Client, port: u16) -> f64 {
     told.expect("seconds") - now.as_secs_f64()
 }
 
+/// Waits until no switch has a session open.
+pub async fn quiet(outside: &Outside) {
+    let is_open = |o: &Outside| o.fleet.switches().iter().any(|switch| switch.counts().sessions_open > 0);
+    outside.until("every session is closed", |o| !is_open(o)).await;
+}
+
 #[test]
 fn a_process_under_orders_stands_still_panics_has_another_time_and_dies_where_it_is_told_to() {
     story(async {
@@ -30,7 +36,7 @@ fn a_process_under_orders_stands_still_panics_has_another_time_and_dies_where_it
         process.order("halt lines.snet");
         process.until_logged(1, "no order: \"halt lines.snet\": no place lines.snet; there are ").await;
 
-        process.order("halt lines.journaled");
+        process.order_and_hear("halt lines.journaled").await;
         process.order("go");
         process.until_logged(1, "no order: \"go\": nobody stands still").await;
         let held = async {
@@ -42,17 +48,13 @@ fn a_process_under_orders_stands_still_panics_has_another_time_and_dies_where_it
 
         process.order("panic job.started 2");
         process.order("clock 3600000");
-        process.order("clock -600000");
-        process.order("?");
-        process.until_logged(1, "no order: \"?\"").await;
+        process.order_and_hear("clock -600000").await;
         let ahead = goes_live(&outside, &client, 1).await;
         assert!((2_900.0..3_100.0).contains(&ahead), "{ahead} s");
         process.until_logged(2, "ordered to panic at job.started").await;
         assert_eq!(process.log_text().matches("a supervisor panicked and is restarted").count(), 2);
 
-        process.order("kill checkout.before-commit 2");
-        process.order("?");
-        process.until_logged(2, "no order: \"?\"").await;
+        process.order_and_hear("kill checkout.before-commit 2").await;
         goes_live(&outside, &client, 2).await;
         let unanswered = client.try_checkout(direct("order-3", &outside.location(0, 3)).to_string()).await;
         assert!(unanswered.is_none(), "{unanswered:?}");
@@ -66,7 +68,7 @@ fn the_end_of_its_orders_changes_nothing() {
     story(async {
         let outside = Outside::start(ONE).await;
         let mut process = Process::under_orders(&outside, free_address(), "").await;
-        process.order("panic job.started");
+        process.order_and_hear("panic job.started").await;
         drop(process.child.stdin.take());
         goes_live(&outside, &Client::new(process.address), 0).await;
         process.until_logged(1, "ordered to panic at job.started").await;
@@ -80,9 +82,7 @@ fn a_refused_write_puts_the_embedded_store_out_of_use_and_nothing_is_acknowledge
         let address = free_address();
         let mut process = Process::under_orders(&outside, address, "").await;
         let client = Client::new(address);
-        process.order("fail store::write_refused");
-        process.order("?");
-        process.until_logged(1, "no order: \"?\"").await;
+        process.order_and_hear("fail store::write_refused").await;
         let body = direct("order-0", &outside.location(0, 0));
         for _ in 0..2 {
             assert_eq!(client.checkout(&body).await.status, 503);

@@ -369,6 +369,16 @@ impl Process {
         writeln!(orders, "{line}").expect("it reads");
     }
 
+    /// Gives it an order, and waits until it stands: a line after it that is none was answered.
+    #[cfg(feature = "fail-points")]
+    pub async fn order_and_hear(&mut self, line: &str) {
+        const ANSWER: &str = "no order: \"?\"";
+        let answers = self.log_text().matches(ANSWER).count();
+        self.order(line);
+        self.order("?");
+        self.until_logged(answers + 1, ANSWER).await;
+    }
+
     /// Waits until it has written this so many times.
     #[cfg(feature = "fail-points")]
     pub async fn until_logged(&mut self, times: usize, what: &str) {

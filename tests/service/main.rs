@@ -5,6 +5,8 @@ mod checkout;
 #[cfg(feature = "fail-points")]
 mod drift;
 #[cfg(feature = "fail-points")]
+mod every_step;
+#[cfg(feature = "fail-points")]
 mod fault_orders;
 mod harness;
 #[cfg(feature = "fail-points")]

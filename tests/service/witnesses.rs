@@ -74,13 +74,18 @@ impl Witnesses {
         self.history.texts.push(Text { place: "the service's log".to_owned(), text });
     }
 
-    /// Lines of `switchyard dead-letters`: id, `partner` and whose, event, and why.
+    /// Lines of `switchyard dead-letters`: id, `partner` and whose, event, `subscription` and which, and of an outcome `job`
+    /// and which.
     pub fn hear_dead_letters(&mut self, lines: &[String]) {
         let letters = lines.iter().filter_map(|line| {
             let words: Vec<_> = line.split_whitespace().collect();
             let [id, "partner", _, event, ..] = words[..] else { return None };
+            let named = |name: &str| {
+                let at = words.iter().position(|word| *word == name)?;
+                words.get(at + 1)?.parse().ok()
+            };
             let (id, event) = (id.to_owned(), EventName::parse(event));
-            Some(DeadLetter { id, event, subscription: None, job: None })
+            Some(DeadLetter { id, event, subscription: named("subscription"), job: named("job") })
         });
         self.history.dead_letters.extend(letters);
     }

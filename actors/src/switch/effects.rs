@@ -19,6 +19,7 @@ use crate::ports::store::{StoreUnavailable, Stored};
 use crate::safeguards::{Safeguard, stands};
 use actix::Context;
 use std::sync::Arc;
+use tokio::sync::{Notify, SemaphorePermit};
 
 /// Claims the switch, reads it as the inventory has it, and puts on record what panics of earlier supervisors have left.
 pub async fn take_up(
@@ -50,6 +51,15 @@ pub async fn take_up(
         Claim::Others => TakenUp::HeldByAnother,
         Claim::NotForUs => TakenUp::NotForUs,
     })
+}
+
+/// A place among those that ask the store, or `None` when the stop is asked for first.
+pub async fn turn_to_look<'a>(outside: &'a Outside, stop: &Notify) -> Option<SemaphorePermit<'a>> {
+    tokio::select! {
+        biased;
+        () = stop.notified() => None,
+        turn = outside.looking.acquire() => Some(turn.expect("the semaphore is never closed")),
+    }
 }
 
 async fn open_in_turn(

@@ -16,6 +16,8 @@ pub struct StoreLink {
     mute: AtomicBool,
     claims_to_lose: AtomicUsize,
     refused: AtomicUsize,
+    claims_held: AtomicBool,
+    claims_begun: AtomicUsize,
 }
 
 impl StoreLink {
@@ -28,6 +30,8 @@ impl StoreLink {
             mute: AtomicBool::default(),
             claims_to_lose: AtomicUsize::default(),
             refused: AtomicUsize::default(),
+            claims_held: AtomicBool::default(),
+            claims_begun: AtomicUsize::default(),
         }
     }
 
@@ -44,6 +48,17 @@ impl StoreLink {
     /// The next so many claims of leases are done, and their answers lost.
     pub fn lose_next_claims(&self, claims: usize) {
         self.claims_to_lose.store(claims, Ordering::SeqCst);
+    }
+
+    /// From now on no claim of a lease is answered.
+    pub fn hold_claims(&self) {
+        self.claims_held.store(true, Ordering::SeqCst);
+    }
+
+    /// How many leases were claimed.
+    #[must_use]
+    pub fn claims_begun(&self) -> usize {
+        self.claims_begun.load(Ordering::SeqCst)
     }
 
     /// How many calls were refused because it was cut.
@@ -95,6 +110,10 @@ impl Store for StoreLink {
         claimant: InstanceId,
         displaced: Option<InstanceId>,
     ) -> Result<Claimed, StoreUnavailable> {
+        self.claims_begun.fetch_add(1, Ordering::SeqCst);
+        if self.claims_held.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
         let claimed = self.open().await?.claim_lease(tag, claimant, displaced).await;
         let fewer = |claims: usize| claims.checked_sub(1);
         if self.claims_to_lose.fetch_update(Ordering::SeqCst, Ordering::SeqCst, fewer).is_ok() {

@@ -374,22 +374,6 @@ mod at_fail_points {
     }
 
     #[test]
-    fn a_fleet_that_panics_again_over_what_is_left_in_its_mailbox_does_not_take_the_process_along() {
-        paused(async {
-            let (store, driver) = (seeded(RecordingStore::default()), ScriptedDriver::default());
-            let (_, graph) = on_a_link(&store, &driver);
-            driver.order(&switch(), ScriptedFault::Open(FailureClass::Unreachable));
-            let job = ordered(&graph.provisioning(), "order-1", 1).await;
-            let seen = || format!("{:?}", driver.calls());
-            until("backing off", || calls(&driver, "sw open") == 1, seen).await;
-            let _armed = panic_at(FailPoint::SwitchWoken, 2);
-            graph.operator().inventory_changed();
-            graph.operator().inventory_changed();
-            until("completed", || attempts(&store, &switch(), job).is_some(), seen).await;
-        });
-    }
-
-    #[test]
     fn a_fleet_that_panics_leaves_no_session_open_on_a_switch_that_has_nothing_to_do() {
         paused(async {
             let driver = ScriptedDriver::with_latency(Duration::from_millis(100));

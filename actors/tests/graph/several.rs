@@ -2,6 +2,7 @@
 
 use crate::world::*;
 use std::collections::BTreeSet;
+use switchyard_actors::domain::drift::Consent;
 use switchyard_actors::graph::Graph;
 use tokio::time::Instant;
 
@@ -257,6 +258,26 @@ fn what_one_that_stops_gives_back_is_taken_up_before_it_has_left() {
     });
 }
 
+/// A restart with work for thousands of switches leaves the store room for checkouts.
+#[test]
+fn only_so_many_switches_are_looked_at_at_once() {
+    paused(async {
+        let cluster = Cluster::new(ms(100));
+        let link = Arc::new(StoreLink::to(Arc::clone(&cluster.store)));
+        let mut settings = GraphSettings::default();
+        settings.supervision.max_looking = 3;
+        let (store, hints) = (Arc::clone(&link) as _, Arc::new(cluster.hub.clone()));
+        let graph = start_graph(store, hints, &cluster.driver, &cluster.receiver, settings);
+        let one = Instance { link, handle: graph.provisioning(), graph };
+        cluster.until("one", |_| one.graph.living() == 1).await;
+        one.link.hold_claims();
+        cluster.order(&one, SWITCHES, 0).await;
+        // As long as several sweeps take.
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        assert_eq!(one.link.claims_begun(), 3);
+    });
+}
+
 #[test]
 fn one_whose_tenure_lapsed_sends_nothing_more_and_its_job_is_not_charged() {
     paused(async {
@@ -345,6 +366,30 @@ fn leases_whose_claimant_never_heard_of_them_stand_in_nobodys_way() {
         assert_eq!(cluster.owners().len(), 1);
         cluster.until_completed(&jobs).await;
         cluster.until("given back", |cluster| cluster.owners().is_empty()).await;
+        assert_eq!(cluster.driver.most_open(), 1);
+    });
+}
+
+#[test]
+fn a_check_is_the_owners_whoever_was_asked_for_it() {
+    paused(async {
+        let cluster = Cluster::new(ms(100));
+        let (one, two) = (cluster.start(), cluster.start());
+        cluster
+            .until("two that know each other", |_| one.graph.living() == 2 && two.graph.living() == 2)
+            .await;
+        let jobs = cluster.order(&one, SWITCHES, 1).await;
+        cluster.until_completed(&jobs).await;
+        cluster.until("all given back", |cluster| cluster.owners().is_empty()).await;
+        let ports: Vec<_> = (0..SWITCHES).map(|number| port_of(&numbered(number), 1)).collect();
+        ports.iter().for_each(|at| cluster.driver.change_by_hand(at, |config| config.enabled = false));
+        for number in 0..SWITCHES {
+            let asked = one.graph.operator().check(&numbered(number), Consent::WithinLimits).await;
+            asked.expect("asked for");
+        }
+        cluster.until_spread_over(2).await;
+        let is_live = |cluster: &Cluster, at| cluster.driver.startup(at) == live();
+        cluster.until("all repaired", |cluster| ports.iter().all(|at| is_live(cluster, at))).await;
         assert_eq!(cluster.driver.most_open(), 1);
     });
 }

@@ -16,7 +16,7 @@ mod switches;
 
 pub use clients::{Answer, Attempt, Call, Intent, Reply};
 pub use receivers::{Answered, DeadLetter, Delivery, EventName, Recipient};
-pub use switches::{Command, Freeze, Place, Port, PortState, Session, Standing};
+pub use switches::{Command, Freeze, Place, Port, PortState, Reading, Session, Standing};
 
 /// Everything that was seen, and what the harness knows of the world in which it was.
 #[derive(Clone, Debug, Default)]
@@ -37,8 +37,12 @@ pub struct History {
     pub commands: Vec<Command>,
     /// Switches that no longer know all of their commands.
     pub forgetful_switches: BTreeSet<String>,
+    /// What switches showed of ports.
+    pub readings: Vec<Reading>,
     /// The ports that were watched.
     pub ports: BTreeMap<Place, Port>,
+    /// When the store certainly answered nobody.
+    pub outages: Vec<Span>,
     /// When the harness itself stopped the holder of a session, so that its successor may have met it.
     pub freezes: Vec<Freeze>,
     /// Webhooks, each time that one arrived.

@@ -30,6 +30,8 @@ pub struct Session {
     pub switch: String,
     /// Unlike any other of the switch.
     pub number: u64,
+    /// Whose it is, where that can be told: the process's, not the service's.
+    pub holder: Option<String>,
     /// When it was open.
     pub span: Span,
 }
@@ -45,6 +47,17 @@ pub struct Command {
     pub at: Moment,
     /// The line.
     pub line: String,
+}
+
+/// A port's running configuration, as its switch showed it to somebody who asked for this port.
+#[derive(Clone, Debug)]
+pub struct Reading {
+    /// Which port.
+    pub place: Place,
+    /// When.
+    pub at: Moment,
+    /// What was shown.
+    pub state: PortState,
 }
 
 /// How a port is configured, in plain terms.
@@ -90,6 +103,8 @@ pub enum Standing {
 pub struct Freeze {
     /// Which switch; `None`: any.
     pub switch: Option<String>,
+    /// Who was frozen; `None`: whoever held a session.
+    pub holder: Option<String>,
     /// From the freeze until the late session must be gone.
     pub span: Span,
 }

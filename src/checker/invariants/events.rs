@@ -1,6 +1,6 @@
 //! Invariant 4.
 //!
-//! Every event arrives at least once, signed, with the same bytes each time, or is listed as a dead letter; and
+//! Every event arrives at least once, signed, with the same bytes each time and with what the contract says that it carries, or is listed as a dead letter; and
 //! `subscription.activated` goes with `provisioning.completed`.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,6 +12,7 @@ use super::super::event::Event;
 use super::super::history::{EventName, Intent};
 use super::super::report::Verdict;
 use super::super::story::Story;
+use super::contents;
 use super::signature::Signature;
 
 /// An event's deliveries, and whose they are.
@@ -26,11 +27,13 @@ pub(super) fn judge(book: &Casebook<'_>) -> Verdict {
             arrivals.entry(event.id).or_default().push((case, event));
             is_signed(&mut docket, case, event);
         }
+        pending_once(&mut docket, case);
         activation_goes_with_completion(&mut docket, case);
     }
     for (id, arrivals) in &arrivals {
         docket.looked_at("events", 1);
         same_bytes_each_time(&mut docket, id, arrivals);
+        says_what_it_must(&mut docket, id, arrivals);
         is_taken_or_dead(&mut docket, id, arrivals);
     }
     every_delivery_is_an_event(&mut docket);
@@ -55,6 +58,22 @@ fn same_bytes_each_time<'h>(docket: &mut Docket<'_, 'h>, id: &str, arrivals: &Ar
     if bytes.len() > 1 {
         let (case, event) = arrivals[0];
         docket.found(case, format!("{} {id} came with {} different bodies", event.name, bytes.len()));
+    }
+}
+
+/// Once for an event: its deliveries have the same bytes, or that is what is found.
+fn says_what_it_must<'h>(docket: &mut Docket<'_, 'h>, id: &str, arrivals: &Arrivals<'_, 'h>) {
+    let (case, event) = arrivals[0];
+    if let Some(fault) = contents::fault(case, event) {
+        docket.found(case, format!("{} {id} came {fault}", event.name));
+    }
+}
+
+/// A home-drop is told once to be pending, whatever comes of it.
+fn pending_once<'h>(docket: &mut Docket<'_, 'h>, case: &Case<'h>) {
+    let told = case.told(&EventName::PendingInstall).len();
+    if told > 1 {
+        docket.found(case, format!("{} was told to be pending by {told} events", case.key));
     }
 }
 

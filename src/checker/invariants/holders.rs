@@ -1,12 +1,12 @@
 //! Invariant 7.
 //!
 //! A port has one holder: a subscription that completed holds it until somebody cancels it, and a request that comes
-//! meanwhile is refused.
+//! meanwhile is refused. A request is refused for a holder only when there may have been one.
 
 use super::super::case::{Case, Fate};
 use super::super::casebook::Casebook;
 use super::super::docket::Docket;
-use super::super::history::Place;
+use super::super::history::{Answer, Attempt, EventName, Place};
 use super::super::moment::Moment;
 use super::super::report::Verdict;
 
@@ -14,6 +14,7 @@ pub(super) fn judge(book: &Casebook<'_>) -> Verdict {
     let mut docket = Docket::open(book);
     for (place, cases) in book.by_place() {
         docket.looked_at("ports asked for", 1);
+        cases.iter().for_each(|case| somebody_held_it(&mut docket, place, case, &cases));
         for one in &cases {
             for two in cases.iter().filter(|two| two.key != one.key) {
                 one_after_the_other(&mut docket, place, one, two);
@@ -39,4 +40,44 @@ fn one_after_the_other<'h>(docket: &mut Docket<'_, 'h>, place: &Place, one: &Cas
     if asked > told && !is_told_already && !was_released_by(accepted) {
         docket.found(two, format!("{} was accepted for {place}, which {} holds", two.key, one.key));
     }
+}
+
+/// As the contract words it.
+const TAKEN: &[u8] = b"Location already has an active subscription";
+
+fn somebody_held_it<'h>(docket: &mut Docket<'_, 'h>, place: &Place, case: &Case<'h>, all: &[&Case<'h>]) {
+    let is_taken = |answer: &Answer| answer.status == 409 && contains(&answer.body, TAKEN);
+    // Who was refused after it was taken, or was taken without a yes, is another invariant's.
+    let first = case.acceptances().first().map(|(_, answer)| answer.at);
+    let is_new = |attempt: &Attempt| match first {
+        Some(accepted) => attempt.sent < accepted,
+        None => case.fate() == Fate::NeverTaken,
+    };
+    let refusals = case.answers().filter(|(attempt, answer)| is_taken(answer) && is_new(attempt));
+    for (attempt, answer) in refusals {
+        docket.looked_at("requests for a port that is held", 1);
+        let others = all.iter().filter(|other| other.key != case.key);
+        let mut holders = others.filter(|other| may_have_held(docket.book, other, attempt, answer));
+        if holders.next().is_none() {
+            let what = format!("{} was told that {place} is held, and nobody can have held it", case.key);
+            return docket.found(case, what);
+        }
+    }
+}
+
+/// Whether it was on its way when the answer came, and was not told to have let go before the request was sent.
+fn may_have_held(book: &Casebook<'_>, other: &Case<'_>, attempt: &Attempt, answer: &Answer) -> bool {
+    let fate = book.fate(other);
+    let began = fate != Fate::NeverTaken && other.span().from < answer.at;
+    let told_by = |name: &EventName| {
+        other.events.iter().any(|event| event.name == *name && event.delivery.at < attempt.sent)
+    };
+    let is_simple = other.effective_calls().next().is_none();
+    let let_go =
+        (fate == Fate::Failed && is_simple && told_by(&EventName::Failed)) || told_by(&EventName::Cancelled);
+    began && !let_go
+}
+
+fn contains(bytes: &[u8], wanted: &[u8]) -> bool {
+    bytes.windows(wanted.len()).any(|window| window == wanted)
 }

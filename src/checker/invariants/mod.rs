@@ -1,6 +1,7 @@
 //! What always holds, one file for each of the design's invariants, and how far the outside can see it.
 
 mod apart;
+mod contents;
 mod events;
 mod holders;
 mod keys;

@@ -1,6 +1,6 @@
 //! Invariant 6.
 //!
-//! A port is as its partner was told: after `provisioning.completed` what the plan says, and read from the switch before
+//! A port is as its partner was told: after `provisioning.completed` what the plan says, and seen so on the switch before
 //! that was told; after `provisioning.failed` as before, or marked dirty. A port that nobody asked for stays as it was.
 //!
 //! A port whose subscription was changed or cancelled later, or that has two holders, is set aside: the first has outcomes that
@@ -12,7 +12,7 @@ use super::super::case::{Case, Fate, is_provisioning};
 use super::super::casebook::Casebook;
 use super::super::docket::Docket;
 use super::super::history::{Place, Plan, Port, PortState, Standing};
-use super::super::moment::Moment;
+use super::super::moment::{Moment, Span};
 use super::super::report::Verdict;
 use super::super::request::Wish;
 use super::super::story::Story;
@@ -25,7 +25,10 @@ pub(super) fn judge(book: &Casebook<'_>) -> Verdict {
         judge_port(&mut docket, place, port, cases);
     }
     for (place, cases) in &by_place {
-        cases.iter().for_each(|case| switch_was_asked(&mut docket, place, case));
+        for case in cases {
+            switch_was_asked(&mut docket, place, case);
+            was_seen_live(&mut docket, place, case);
+        }
     }
     docket.close("no port was watched that somebody asked for")
 }
@@ -126,4 +129,28 @@ fn switch_was_asked<'h>(docket: &mut Docket<'_, 'h>, place: &Place, case: &Case<
     if commands.get(first).is_none_or(|command| command.at > told) {
         docket.found(case, format!("{place} was told to be live before its switch was asked anything"));
     }
+}
+
+/// Before `completed` was told, somebody had asked the switch for this port, and been shown what was bought. How the port is in the
+/// end doesn't tell: a repair may have mended what was never looked at.
+fn was_seen_live<'h>(docket: &mut Docket<'_, 'h>, place: &Place, case: &Case<'h>) {
+    let book = docket.book;
+    let Fate::Completed { told: Some(told) } = case.fate() else { return };
+    let is_altered = case.effective_calls().any(|call| !is_provisioning(&call.intent));
+    let (Some(readings), Some(bought)) = (book.readings(place), bought(book, case)) else { return };
+    if is_altered || book.history.forgetful_switches.contains(&place.switch) {
+        return;
+    }
+    docket.looked_at("completions that were looked for in what the switch had shown", 1);
+    let before = Span::new(case.span().from, told.next());
+    let mut shown = readings.iter().filter(|reading| before.holds(reading.at));
+    if shown.clone().any(|reading| differences(&reading.state, &bought).is_empty()) {
+        return;
+    }
+    let last = shown.next_back().map(|reading| differences(&reading.state, &bought).join(", "));
+    let what = last.map_or_else(
+        || format!("{place} was told to be live, and its switch was never asked for it"),
+        |other| format!("{place} was told to be live, and was last seen not to be: {other}"),
+    );
+    docket.found(case, what);
 }

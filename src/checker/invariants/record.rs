@@ -1,6 +1,6 @@
 //! Invariant 2.
 //!
-//! What a 2xx promised is found again: each accepted job comes to an outcome that its partner is told of, each home-drop is
+//! No answer of the store comes while the store is away. What a 2xx promised is found again: each accepted job comes to an outcome that its partner is told of, each home-drop is
 //! told to be pending, and no repeat is refused as if nobody had ever asked.
 //!
 //! That something never came can only be said of a history in which everything came to rest.
@@ -10,6 +10,7 @@ use super::super::casebook::Casebook;
 use super::super::docket::Docket;
 use super::super::event::Ids;
 use super::super::history::EventName;
+use super::super::moment::Span;
 use super::super::report::Verdict;
 use super::super::request::Wish;
 
@@ -21,7 +22,8 @@ pub(super) fn judge(book: &Casebook<'_>) -> Verdict {
     let mut accepted = 0;
     for case in book.cases.values() {
         accepted += case.acceptances().len();
-        names_its_subscription(&mut docket, case);
+        names_what_can_be_found(&mut docket, case);
+        was_on_record(&mut docket, case);
         is_not_forgotten(&mut docket, case);
         if book.is_complete() {
             jobs_are_told_of(&mut docket, case);
@@ -35,13 +37,35 @@ pub(super) fn judge(book: &Casebook<'_>) -> Verdict {
     }
 }
 
-fn names_its_subscription<'h>(docket: &mut Docket<'_, 'h>, case: &Case<'h>) {
-    let is_nameless = |body: &[u8]| Ids::of(body).subscription.is_none();
-    if case.acceptances().iter().any(|(_, answer)| is_nameless(&answer.body)) {
-        docket.found(
-            case,
-            format!("{} was accepted without a subscription that could be found again", case.key),
-        );
+/// A subscription, and of a port that is there a job: of a home-drop there is none yet.
+fn names_what_can_be_found<'h>(docket: &mut Docket<'_, 'h>, case: &Case<'h>) {
+    for (attempt, answer) in case.acceptances() {
+        let (ids, key) = (Ids::of(&answer.body), &case.key);
+        let what = match (&attempt.request.wish, ids.subscription, ids.job) {
+            (_, None, _) => format!("{key} was accepted without a subscription that could be found again"),
+            (Wish::Direct { .. }, _, None) => {
+                format!("{key} was accepted without a job that could be found again")
+            }
+            (Wish::HomeDrop { .. }, _, Some(job)) => {
+                format!("the home-drop {key} was accepted with job {job}, which nobody has asked for yet")
+            }
+            (Wish::Direct { .. }, _, Some(_)) | (Wish::HomeDrop { .. }, _, None) => continue,
+        };
+        return docket.found(case, what);
+    }
+}
+
+/// While the store was away, no answer can have come from it. What is answered before the store is asked is no such answer.
+fn was_on_record<'h>(docket: &mut Docket<'_, 'h>, case: &Case<'h>) {
+    let outages = &docket.book.history.outages;
+    for (attempt, answer) in case.answers() {
+        let took = Span::new(attempt.sent, answer.at.next());
+        let is_of_store = answer.is_success() || matches!(answer.status, 400 | 403 | 404 | 409);
+        if is_of_store && outages.iter().any(|outage| outage.covers(took)) {
+            let (key, status) = (&case.key, answer.status);
+            let what = format!("{key} was answered {status} while the store was away, {took}");
+            return docket.found(case, what);
+        }
     }
 }
 

@@ -3,6 +3,10 @@
 //! No secret is seen: not in a log or another text that was handed in, nor in an answer or a webhook, in any of the spellings
 //! in which a program might print it. A finding names the secret and the place, and never shows it.
 
+use std::collections::BTreeSet;
+
+use regex::bytes::{Regex, RegexBuilder};
+
 use super::super::casebook::Casebook;
 use super::super::docket::Docket;
 use super::super::history::Secret;
@@ -15,25 +19,51 @@ pub(super) fn judge(book: &Casebook<'_>) -> Verdict {
     let secrets: Vec<_> = book.secrets().filter(|secret| !secret.value.is_empty()).collect();
     docket.looked_at("secrets", secrets.len());
     docket.looked_at("texts", book.history.texts.len());
-    for (secret, spelling) in
-        secrets.iter().flat_map(|secret| spellings(&secret.value).map(|one| (*secret, one)))
-    {
-        in_texts(&mut docket, secret, &spelling);
-        in_answers_and_webhooks(&mut docket, secret, &spelling);
-    }
+    let watched = Watched::of(&secrets);
+    in_texts(&mut docket, &watched);
+    in_answers_and_webhooks(&mut docket, &watched);
     let missing =
         if secrets.is_empty() { "no secret was handed in" } else { "no log or other text was handed in" };
     docket.close_if(!secrets.is_empty() && !book.history.texts.is_empty(), missing)
 }
 
-fn in_texts(docket: &mut Docket<'_, '_>, secret: &Secret, spelling: &str) {
+/// All spellings of all secrets. One look tells whether any is there: a run has many secrets, and many more bytes.
+struct Watched<'h> {
+    any: Option<Regex>,
+    each: Vec<(&'h Secret, String)>,
+}
+
+impl<'h> Watched<'h> {
+    fn of(secrets: &[&'h Secret]) -> Self {
+        let each: Vec<_> =
+            secrets.iter().flat_map(|secret| spellings(&secret.value).map(|one| (*secret, one))).collect();
+        let any = each.iter().map(|(_, spelling)| regex::escape(spelling)).collect::<Vec<_>>().join("|");
+        let any = RegexBuilder::new(&any).size_limit(usize::MAX).build();
+        let any = any.expect("escaped texts beside each other are a pattern");
+        Self { any: (!each.is_empty()).then_some(any), each }
+    }
+
+    /// Which are in the bytes.
+    fn within(&self, bytes: &[u8]) -> impl Iterator<Item = (&'h Secret, &str)> {
+        let are_there = self.any.as_ref().is_some_and(|any| any.is_match(bytes));
+        let text = if are_there { String::from_utf8_lossy(bytes) } else { "".into() };
+        self.each
+            .iter()
+            .filter(move |(_, spelling)| text.contains(spelling.as_str()))
+            .map(|(secret, spelling)| (*secret, spelling.as_str()))
+    }
+}
+
+fn in_texts(docket: &mut Docket<'_, '_>, watched: &Watched<'_>) {
     let book = docket.book;
-    for text in book.history.texts.iter().filter(|text| text.text.contains(spelling)) {
-        let line = text.text.lines().enumerate().find(|(_, line)| line.contains(spelling));
-        let (number, line) = line.unwrap_or((0, ""));
-        let what = format!("{} is in {}, line {}", secret.name, text.place, number + 1);
-        let line = line.replace(spelling, &format!("<{}>", secret.name));
-        docket.found_with(what, || story_of_line(book, &text.place, &line));
+    for text in &book.history.texts {
+        for (secret, spelling) in watched.within(text.text.as_bytes()) {
+            let line = text.text.lines().enumerate().find(|(_, line)| line.contains(spelling));
+            let (number, line) = line.unwrap_or((0, ""));
+            let what = format!("{} is in {}, line {}", secret.name, text.place, number + 1);
+            let line = line.replace(spelling, &format!("<{}>", secret.name));
+            docket.found_with(what, || story_of_line(book, &text.place, &line));
+        }
     }
 }
 
@@ -46,14 +76,15 @@ fn story_of_line(book: &Casebook<'_>, place: &str, line: &str) -> Story {
     story.and(book, at, format!("{place}: {}", line.trim()))
 }
 
-fn in_answers_and_webhooks(docket: &mut Docket<'_, '_>, secret: &Secret, spelling: &str) {
-    let has_it = |body: &[u8]| String::from_utf8_lossy(body).contains(spelling);
+fn in_answers_and_webhooks(docket: &mut Docket<'_, '_>, watched: &Watched<'_>) {
+    let names = |body: &[u8]| watched.within(body).map(|(secret, _)| secret.name.clone()).collect::<Vec<_>>();
     for case in docket.book.cases.values() {
-        if case.all_answers().any(|answer| has_it(&answer.body)) {
-            docket.found(case, format!("{} is in an answer about {}", secret.name, case.key));
+        for name in case.all_answers().flat_map(|answer| names(&answer.body)).collect::<BTreeSet<_>>() {
+            docket.found(case, format!("{name} is in an answer about {}", case.key));
         }
-        if case.events.iter().any(|event| has_it(&event.delivery.body)) {
-            docket.found(case, format!("{} is in a webhook about {}", secret.name, case.key));
+        for name in case.events.iter().flat_map(|event| names(&event.delivery.body)).collect::<BTreeSet<_>>()
+        {
+            docket.found(case, format!("{name} is in a webhook about {}", case.key));
         }
     }
 }

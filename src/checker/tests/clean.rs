@@ -69,10 +69,11 @@ fn an_overlap_that_the_harness_caused_is_excused() {
     let mut world = World::clean();
     let switch = place(PLAIN).switch;
     world.visits(PLAIN, 150);
-    world
-        .history
-        .freezes
-        .push(Freeze { switch: Some(switch), span: Span::new(at(PLAIN, 140), at(PLAIN, 200)) });
+    world.history.freezes.push(Freeze {
+        switch: Some(switch),
+        holder: None,
+        span: Span::new(at(PLAIN, 140), at(PLAIN, 200)),
+    });
     nothing_is_found(&world);
 }
 
@@ -128,13 +129,20 @@ fn a_port_that_was_cancelled_may_have_another_holder() {
     world.asks_as(PLAIN, "order-99", 600, taken);
     world.history.locations.insert(format!("{:010x}", 99), place(PLAIN));
     world.visits(PLAIN, 620);
+    world.shows(PLAIN, 700, live(PLAIN));
     for event in [EventName::Completed, EventName::Activated] {
         world.tells(99, event.clone(), job_id(99), 0);
         let told = at(PLAIN, 800);
         let delivery = world.delivery(99, &event);
         delivery.at = told;
         delivery.to = super::super::history::Recipient::Partner(partner(PLAIN));
-        world.write(99, &event, |body| body["provider_document_id"] = partner(PLAIN).to_string().into());
+        let like = world.delivery(PLAIN, &EventName::Activated).body.clone();
+        let like: serde_json::Value = serde_json::from_slice(&like).expect("JSON");
+        world.write(99, &event, |body| {
+            for field in ["provider_document_id", "plan_version_id", "location_hash"] {
+                body[field] = like[field].clone();
+            }
+        });
         let delivery = world.delivery(99, &event);
         delivery.signature = Some(sign(SECRETS[0], &delivery.body));
     }

@@ -1,7 +1,7 @@
 //! Forged: outcomes that are told twice or both ways, and events that don't arrive as they must.
 
 use super::super::Invariant::{AcceptedIsOnRecord, EveryEventArrives, OneOutcome};
-use super::super::history::{Answered, DeadLetter, EventName};
+use super::super::history::{Answered, DeadLetter, EventName, Intent};
 use super::super::judge;
 use super::super::moment::Span;
 use super::world::*;
@@ -128,4 +128,56 @@ fn a_webhook_that_is_no_event_of_the_contract_is_found() {
     let findings = only_violated(&world, EveryEventArrives);
     assert!(findings[0].to_string().contains("without X-Webhook-Id"), "{}", findings[0]);
     assert!(findings[0].to_string().contains(&subscription_id(PLAIN).to_string()), "{}", findings[0]);
+}
+
+#[test]
+fn an_event_that_does_not_carry_what_the_contract_says_is_found() {
+    let table: [(usize, EventName, &str, serde_json::Value); 11] = [
+        (PLAIN, EventName::Completed, "timestamp", "2026-01-01T00:00:00Z".into()),
+        (PLAIN, EventName::Activated, "plan_version_id", job_id(1).to_string().into()),
+        (PLAIN, EventName::Activated, "plan_version_id", serde_json::Value::Null),
+        (PLAIN, EventName::Activated, "location_hash", "00000000ff".into()),
+        (PLAIN, EventName::Activated, "location_hash", serde_json::Value::Null),
+        (HOME_DROP, EventName::PendingInstall, "unit_id", job_id(1).to_string().into()),
+        (HOME_DROP, EventName::PendingInstall, "unit_id", serde_json::Value::Null),
+        (FAILED, EventName::Failed, "error", "".into()),
+        (FAILED, EventName::Failed, "error", serde_json::Value::Null),
+        (FAILED, EventName::Failed, "error", "no answer from 10.0.0.7, it says".into()),
+        (FAILED, EventName::Failed, "error", "no answer from [fd00::7]:22".into()),
+    ];
+    for (n, event, field, value) in table {
+        let mut world = World::clean();
+        world.write(n, &event, |body| body[field] = value.clone());
+        is_found(&world, EveryEventArrives, n);
+    }
+}
+
+#[test]
+fn an_event_without_its_attempt_or_for_a_home_drop_that_is_none_is_found() {
+    for attempt in [None, Some(0)] {
+        let mut world = World::clean();
+        world.delivery(PLAIN, &EventName::Completed).attempt = attempt;
+        is_found(&world, EveryEventArrives, PLAIN);
+    }
+    let mut world = World::clean();
+    world.tells(PLAIN, EventName::PendingInstall, job_id(PLAIN), 20);
+    is_found(&world, EveryEventArrives, PLAIN);
+}
+
+#[test]
+fn a_home_drop_that_is_told_to_be_pending_by_two_events_is_found() {
+    let mut world = World::clean();
+    world.tells(HOME_DROP, EventName::PendingInstall, job_id(77), 25);
+    is_found(&world, EveryEventArrives, HOME_DROP);
+}
+
+#[test]
+fn a_number_in_an_error_is_no_address_and_a_changed_plan_may_be_told_of() {
+    let mut world = World::clean();
+    world.write(FAILED, &EventName::Failed, |body| {
+        body["error"] = "After 5 attempts (see 17.9.4): ask for a retry, at 10:30.".into();
+    });
+    world.calls(PLAIN, Intent::ChangePlan { plan: job_id(1) }, 305, Some(second_job_id(PLAIN)));
+    world.write(PLAIN, &EventName::Activated, |body| body["plan_version_id"] = job_id(1).to_string().into());
+    nothing_is_found(&world);
 }

@@ -4,8 +4,9 @@ use serde_json::json;
 
 use super::super::Invariant::{AcceptedIsOnRecord, OneJobForOneKey};
 use super::super::history::{EventName, Intent, Reply};
-use super::is_found;
+use super::super::moment::Span;
 use super::world::*;
+use super::{is_found, nothing_is_found};
 
 #[test]
 fn a_second_job_for_one_key_is_found() {
@@ -136,4 +137,38 @@ fn a_2xx_that_names_no_subscription_is_found() {
     let mut world = World::clean();
     world.answer(PLAIN).body = b"{}".to_vec();
     is_found(&world, AcceptedIsOnRecord, PLAIN);
+}
+
+#[test]
+fn a_2xx_that_names_no_job_or_for_a_home_drop_one_is_found() {
+    let ids = [(PLAIN, json!({"subscription_id": subscription_id(PLAIN)}))];
+    let with_job = json!({"subscription_id": subscription_id(HOME_DROP), "job_id": job_id(HOME_DROP)});
+    for (n, body) in ids.into_iter().chain([(HOME_DROP, with_job)]) {
+        let mut world = World::clean();
+        world.answer(n).body = body.to_string().into_bytes();
+        is_found(&world, AcceptedIsOnRecord, n);
+    }
+}
+
+#[test]
+fn an_answer_of_the_store_while_the_store_was_away_is_found() {
+    let mut world = World::clean();
+    world.history.outages.push(Span::new(at(PLAIN, 0), at(PLAIN, 20)));
+    is_found(&world, AcceptedIsOnRecord, PLAIN);
+
+    let mut world = World::clean();
+    world.history.outages.push(Span::new(at(MISMATCHED, 499), at(MISMATCHED, 511)));
+    is_found(&world, AcceptedIsOnRecord, MISMATCHED);
+}
+
+#[test]
+fn an_answer_that_was_begun_before_an_outage_or_came_after_it_or_needs_no_store_is_none() {
+    let mut world = World::clean();
+    world.history.outages.push(Span::new(at(PLAIN, 6), at(PLAIN, 20)));
+    world.history.outages.push(Span::new(at(REPEATED, 0), at(REPEATED, 10)));
+    world.history.outages.push(Span::new(at(PLAIN, 400), at(PLAIN, 600)));
+    for status in [401, 413, 422, 429, 503] {
+        world.asks(PLAIN, 500, refused(at(PLAIN, 510), status, "not now"));
+    }
+    nothing_is_found(&world);
 }

@@ -1,7 +1,9 @@
 //! What people and machines read.
 
+use std::collections::BTreeMap;
+
 use super::super::history::EventName;
-use super::super::judge;
+use super::super::{Run, judge};
 use super::world::*;
 
 fn forged() -> World {
@@ -13,7 +15,9 @@ fn forged() -> World {
 #[test]
 fn people_read_a_line_for_each_invariant_and_the_story_in_the_order_of_time() {
     let text = judge(&forged().history).to_string();
-    assert!(text.starts_with("1 held       one key: one subscription, one job, one answer"), "{text}");
+    let seen = "20 checkouts in 25 requests, 20 accepted; jobs: 19 completed, 3 failed; 42 events in 43 deliveries, \
+                1 dead letters; 63 commands in 21 sessions\n1 held       one key: one subscription, one job, one answer";
+    assert!(text.starts_with(seen), "{text}");
     assert!(text.ends_with("8 held, 1 violated, 0 not judged\n"), "{text}");
     let story = [
         &format!("  - job {} completed and failed\n", job_id(PLAIN)),
@@ -41,6 +45,8 @@ fn machines_read_the_same() {
     assert_eq!(third["verdict"], "violated");
     assert_eq!(third["findings"][0]["story"]["subject"]["jobs"][0], job_id(PLAIN).to_string());
     assert_eq!(json["judgements"][0]["verdict"], "held");
+    assert_eq!((&json["seen"]["accepted"], &json["seen"]["commands"]), (&20.into(), &63.into()));
+    assert!(json.get("run").is_none());
     assert_eq!(json["judgements"][0]["looked_at"]["keys"], CHECKOUTS);
 }
 
@@ -51,4 +57,17 @@ fn of_many_findings_the_first_are_told_and_the_rest_counted() {
     let text = judge(&world.history).to_string();
     assert!(text.contains("came with a wrong X-Webhook-Signature"), "{text}");
     assert!(text.contains("  ... and 8 more\n"), "{text}");
+}
+
+#[test]
+fn a_run_stands_at_the_head_with_its_seed_and_its_faults_by_kind() {
+    let faults = [("kill-instance", 12), ("drop-command", 30)].map(|(kind, count)| (kind.to_owned(), count));
+    let run =
+        Run { seed: 4711, seconds: 120, store: "redis".into(), instances: 3, faults: BTreeMap::from(faults) };
+    let report = judge(&World::clean().history).of_run(run);
+    let head =
+        "seed 4711: 120 s on redis, 3 instances\n42 faults: 30 drop-command, 12 kill-instance\n20 checkouts";
+    assert!(report.to_string().starts_with(head), "{report}");
+    let json = serde_json::to_value(&report).expect("JSON");
+    assert_eq!((&json["run"]["seed"], &json["run"]["faults"]["kill-instance"]), (&4711.into(), &12.into()));
 }

@@ -11,7 +11,7 @@ use super::{is_found, only_violated};
 fn two_sessions_that_are_open_at_once_are_found() {
     let mut world = World::clean();
     let Session { switch, span, .. } = world.session(PLAIN).clone();
-    world.history.sessions.push(Session { switch, number: 99, span });
+    world.history.sessions.push(Session { switch, number: 99, holder: None, span });
     is_found(&world, OneAtWorkOnASwitch, PLAIN);
 }
 
@@ -41,7 +41,7 @@ fn an_overlap_that_outlasts_its_excuse_is_found() {
     world.visits(PLAIN, 150);
     let freeze = |switch: usize, until| {
         let span = Span::new(at(PLAIN, 140), at(PLAIN, until));
-        Freeze { switch: Some(format!("sw-{switch}")), span }
+        Freeze { switch: Some(format!("sw-{switch}")), holder: None, span }
     };
     world.history.freezes = vec![freeze(PLAIN % 3, 160), freeze((PLAIN + 1) % 3, 300)];
     is_found(&world, OneAtWorkOnASwitch, PLAIN);
@@ -102,8 +102,10 @@ fn a_port_that_nobody_asked_for_and_was_changed_is_found() {
 /// `other` asked for the port of `n`, and got it.
 fn two_holders(n: usize, other: usize) -> World {
     let mut world = World::clean();
-    let place_of_n = place(n);
-    world.history.locations.insert(format!("{other:010x}"), place_of_n);
+    world.history.locations.insert(format!("{other:010x}"), place(n));
+    for reading in world.history.readings.iter_mut().filter(|reading| reading.place == place(other)) {
+        reading.place = place(n);
+    }
     world.history.ports.remove(&place(other));
     world.history.ports.remove(&place(n));
     world
@@ -130,4 +132,87 @@ fn a_cancellation_that_came_after_the_second_holder_excuses_nothing() {
 fn a_port_whose_first_request_failed_is_free_for_the_next() {
     let world = two_holders(FAILED, 10);
     super::nothing_is_found(&world);
+}
+
+/// What was shown of the checkout's port is something else, or nothing.
+fn shown_instead(n: usize, millis: u64, state: Option<super::super::history::PortState>) -> World {
+    let mut world = World::clean();
+    world.history.readings.retain(|reading| reading.place != place(n));
+    if let Some(state) = state {
+        world.shows(n, millis, state);
+    }
+    world
+}
+
+#[test]
+fn a_completion_before_which_the_port_was_not_seen_live_is_found_also_when_it_was_mended_later() {
+    is_found(&shown_instead(PLAIN, 150, Some(factory())), PortAsTold, PLAIN);
+    is_found(&shown_instead(PLAIN, 301, Some(live(PLAIN))), PortAsTold, PLAIN);
+    is_found(&shown_instead(PLAIN, 150, None), PortAsTold, PLAIN);
+}
+
+#[test]
+fn where_a_switch_was_not_heard_to_show_any_port_nothing_is_said_of_that() {
+    let mut world = World::clean();
+    let switch = place(PLAIN).switch;
+    world.history.readings.retain(|reading| reading.place.switch != switch);
+    super::nothing_is_found(&world);
+}
+
+#[test]
+fn a_port_that_was_seen_live_and_then_not_may_have_lost_it_meanwhile() {
+    let mut world = World::clean();
+    world.shows(PLAIN, 200, factory());
+    super::nothing_is_found(&world);
+}
+
+/// Two sessions at once, of these holders, while the harness had frozen that one.
+fn overlap_of(holders: [&str; 2], frozen: &str) -> World {
+    let mut world = World::clean();
+    world.visits(PLAIN, 150);
+    let later = at(PLAIN, 150);
+    let switch = place(PLAIN).switch;
+    for session in world.history.sessions.iter_mut().filter(|session| session.switch == switch) {
+        session.holder = Some(holders[usize::from(session.span.from == later)].to_owned());
+    }
+    let span = Span::new(at(PLAIN, 140), at(PLAIN, 300));
+    world.history.freezes.push(Freeze { switch: None, holder: Some(frozen.to_owned()), span });
+    world
+}
+
+#[test]
+fn an_overlap_of_two_that_were_not_frozen_or_within_one_that_was_is_found() {
+    is_found(&overlap_of(["one", "two"], "three"), OneAtWorkOnASwitch, PLAIN);
+    is_found(&overlap_of(["one", "one"], "one"), OneAtWorkOnASwitch, PLAIN);
+    super::nothing_is_found(&overlap_of(["one", "two"], "one"));
+    super::nothing_is_found(&overlap_of(["one", "two"], "two"));
+}
+
+/// Somebody is told that the port of `n` is held.
+fn told_that_it_is_held(n: usize, millis: u64) -> World {
+    let mut world = World::clean();
+    let told = refused(at(n, millis + 10), 409, "Location already has an active subscription");
+    world.asks_as(n, "order-x", millis, told);
+    world
+}
+
+#[test]
+fn a_refusal_for_a_holder_that_there_cannot_have_been_is_found() {
+    for (n, millis) in [(CHECKOUTS, 0), (FAILED, 500)] {
+        let mut world = told_that_it_is_held(n, millis);
+        if n == CHECKOUTS {
+            // Who was only refused held nothing either.
+            world.asks_as(n, "order-y", 0, refused(at(n, 1), 404, "Plan version not found"));
+        }
+        let findings = only_violated(&world, OneHolderOfAPort);
+        assert!(findings[0].what.contains("nobody can have held it"), "{}", findings[0]);
+    }
+}
+
+#[test]
+fn a_refusal_for_a_holder_that_is_on_its_way_or_failed_only_later_is_none() {
+    super::nothing_is_found(&told_that_it_is_held(PLAIN, 7));
+    super::nothing_is_found(&told_that_it_is_held(PLAIN, 900));
+    super::nothing_is_found(&told_that_it_is_held(FAILED, 200));
+    super::nothing_is_found(&told_that_it_is_held(RETRIED, 390));
 }

@@ -193,7 +193,8 @@ impl World {
         let place = place(n);
         let number = self.history.sessions.len() as u64 + 1;
         let span = Span::new(at(n, millis), at(n, millis + 90));
-        self.history.sessions.push(Session { switch: place.switch.clone(), number, span });
+        let switch = place.switch.clone();
+        self.history.sessions.push(Session { switch, number, holder: None, span });
         let lines = ["configure terminal".to_owned(), format!("interface {}", place.port), "end".to_owned()];
         for (line, later) in lines.into_iter().zip([10, 20, 30]) {
             let switch = place.switch.clone();
@@ -204,9 +205,15 @@ impl World {
     fn completes(&mut self, n: usize, job: Uuid, millis: u64) {
         self.tells(n, EventName::Completed, job, millis);
         self.tells(n, EventName::Activated, job, millis + 10);
+        self.shows(n, millis - 150, live(n));
         let port = self.port(n);
         port.running = Some(live(n));
         port.startup = Some(live(n));
+    }
+
+    /// The switch is asked for the checkout's port.
+    pub fn shows(&mut self, n: usize, millis: u64, state: PortState) {
+        self.history.readings.push(Reading { place: place(n), at: at(n, millis), state });
     }
 
     fn fails(&mut self, n: usize, job: Uuid, millis: u64) {
@@ -236,6 +243,17 @@ impl World {
         });
         if matches!(event, EventName::Completed | EventName::Failed) {
             body["job_id"] = json!(job);
+        }
+        match event {
+            EventName::Failed => {
+                body["error"] = json!("The switch could not be reached. Ask for a retry later.")
+            }
+            EventName::Activated => {
+                body["plan_version_id"] = json!(plan(n));
+                body["location_hash"] = json!(location(n));
+            }
+            EventName::PendingInstall => body["unit_id"] = json!(UNIT),
+            _ => {}
         }
         let digest: [u8; 32] = Sha256::digest(format!("{event} {job}")).into();
         let id = Uuid::from_slice(&digest[..16]).expect("sixteen bytes");

@@ -69,6 +69,7 @@ pub(super) fn startup(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
 }
 
 pub(super) fn running_interface(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
+    visit.device.show_port(arguments.port(0), visit.now);
     Reply::Text(port_text(visit.running(), arguments.port(0)))
 }
 

@@ -280,3 +280,28 @@ async fn exit_climbs_out_and_closes_at_last() {
     assert!(last.ends_with("privilege level is 15\r\nsw1#exit\r\n"), "nothing is lost at the end: {last:?}");
     until(&switch, "the line is free", |counts| counts.sessions_open == 0).await;
 }
+
+#[tokio::test]
+async fn what_is_shown_of_a_port_is_remembered_with_the_policers_of_that_time() {
+    let (_fleet, switch) = one_ios().await;
+    let mut terminal = Terminal::ready(switch.address(), "sw1#").await;
+    for (line, prompt) in [
+        ("configure terminal", "sw1(config)#"),
+        ("policy-map SLOW", "sw1(config-pmap)#"),
+        ("class class-default", "sw1(config-pmap-c)#"),
+        ("police 1000000", "sw1(config-pmap-c-police)#"),
+        ("interface Gi1/0/1", "sw1(config-if)#"),
+        ("service-policy output SLOW", "sw1(config-if)#"),
+        ("end", "sw1#"),
+        ("show running-config interface Gi1/0/1", "sw1#"),
+        ("show running-config | include SLOW", "sw1#"),
+    ] {
+        terminal.run(line, prompt).await;
+    }
+    switch.reboot();
+    let [reading] = &switch.readings()[..] else { panic!("{:?}", switch.readings()) };
+    assert_eq!(reading.port, "GigabitEthernet1/0/1");
+    assert_eq!(reading.config.service_policy_out.as_deref(), Some("SLOW"));
+    assert_eq!(reading.policers["SLOW"].as_deref(), Some("cir 1000000"));
+    assert_eq!(switch.sessions()[0].peer.ip(), switch.address().ip());
+}
