@@ -5,7 +5,7 @@ use super::first_contact::{self, NotRecorded};
 use super::settle::{self, Fenced};
 use super::step::{Hands, StepFailed, limited};
 use super::task::{Duty, Task};
-use super::{Came, News, SwitchSupervisor, TakenUp};
+use super::{Came, News, STORE_AGAIN, SwitchSupervisor, TakenUp};
 use crate::domain::failure::DriverFailure;
 use crate::domain::ids::SwitchId;
 use crate::domain::record::{Key, Record, SwitchStatus, Tag};
@@ -276,7 +276,11 @@ impl SwitchSupervisor {
         self.run(context, async move {
             let news = match outside.give_back(&duty.tag(), &duty.holding).await {
                 // A living holder is never displaced: it is tried until it is done. A stopping one isn't waited for.
-                Err(error) if !stopping => News::StoreAway(error),
+                Err(error) if !stopping => {
+                    // Whoever must leave is back here at once: without a wait it would ask as fast as it is refused.
+                    tokio::time::sleep(STORE_AGAIN).await;
+                    News::StoreAway(error)
+                }
                 Ok(()) | Err(_) => {
                     if for_another {
                         outside.hints.publish(Hint::Switch(duty.switch.id));

@@ -36,10 +36,9 @@ fn one_after_the_other<'h>(docket: &mut Docket<'_, 'h>, place: &Place, one: &Cas
             return docket.found(two, format!("{} and {} both hold {place}", one.key, two.key));
         }
     }
-    let (Some(told), Some((_, accepted))) = (told, two.acceptances().into_iter().next()) else { return };
-    let is_later = two.attempts.iter().all(|attempt| attempt.sent > told);
+    let (Some(told), Some((asked, accepted))) = (told, two.port_given()) else { return };
     let is_told_already = matches!(later, Fate::Completed { .. });
-    if is_later && !is_told_already && !was_released_by(accepted.at) {
+    if asked > told && !is_told_already && !was_released_by(accepted) {
         docket.found(two, format!("{} was accepted for {place}, which {} holds", two.key, one.key));
     }
 }
