@@ -1,6 +1,7 @@
 //! A wall clock that was wrong, and is set right: what was put on record meanwhile must not wait for as long as it was wrong by.
 
 use crate::world::*;
+use switchyard_actors::ports::store::Write;
 use tokio::time::Instant;
 
 const AN_HOUR: u64 = 3_600_000;
@@ -56,11 +57,20 @@ fn a_supervisor_that_backs_off_while_the_clock_is_set_back_waits_no_longer_for_i
         let store = seeded(RecordingStore::default());
         let world = World::at(clock.clone(), store, GraphSettings::default());
         world.driver.order(&switch(), ScriptedFault::Open(FailureClass::Unreachable));
-        world.handle.complete_checkout(request("order-1", 1)).await.expect("accepted");
-        world.until("one try", |world| world.driver.calls() == ["sw open"]).await;
+        let accepted = world.handle.complete_checkout(request("order-1", 1)).await.expect("accepted");
+        let job = accepted.receipt.job().expect("a direct one has a job");
+        let has_failed_once =
+            |world: &World| matches!(world.job(job).state, JobState::Queued { failed_attempts: 1, .. });
+        world.until("one failure", has_failed_once).await;
         clock.set_right();
         let began = Instant::now();
         world.until_events(2).await;
         assert!(began.elapsed() < SOON, "{:?}", began.elapsed());
+        let writes = world.store.commits().into_iter().flat_map(|commit| commit.writes);
+        let is_charged = |write: Write| match write {
+            Write::Put(_, Record::Job(job)) => matches!(job.state, JobState::Queued { panics: 1.., .. }),
+            _ => false,
+        };
+        assert!(!writes.into_iter().any(is_charged), "the supervisor panicked over it");
     });
 }
