@@ -67,7 +67,8 @@ impl Dice {
     pub fn tamper(&mut self, bytes: &[u8]) -> Pieces {
         // From the back, so that nothing comes into what came in itself: a device prints a log message whole.
         let places = places(bytes);
-        let mut chosen: Vec<_> = (0..self.below(3)).map(|_| places[self.below(places.len())]).collect();
+        let intrusions = if places.is_empty() { 0 } else { self.below(3) };
+        let mut chosen: Vec<_> = (0..intrusions).map(|_| places[self.below(places.len())]).collect();
         chosen.sort_unstable_by(|one, other| other.cmp(one));
         let mut bytes = bytes.to_vec();
         for at in chosen {
