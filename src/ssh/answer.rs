@@ -4,6 +4,7 @@
 //! end in the very words that it refuses, and must never be cut away with them.
 
 use regex::Regex;
+use std::ops::Range;
 
 /// Over how many lines a device may wrap what was typed.
 const WRAPPED_LINES: usize = 16;
@@ -14,20 +15,29 @@ const SCROLLED_CHARS: usize = 8;
 /// The first line behind the echo of what was typed; `None` where there is no echo.
 #[must_use]
 pub fn behind_echo(lines: &[&str], typed: &str, prompt: &Regex) -> Option<usize> {
+    echo_in(lines, typed, prompt).map(|echo| echo.end)
+}
+
+/// The lines that are the echo of what was typed.
+fn echo_in(lines: &[&str], typed: &str, prompt: &Regex) -> Option<Range<usize>> {
     let typed = typed.trim();
     if typed.is_empty() {
         return None;
     }
-    (1..=lines.len()).find(|end| is_echo(&lines[..*end], typed, prompt))
+    (1..=lines.len()).find_map(|end| Some(end - echo_lines(&lines[..end], typed, prompt)?..end))
 }
 
-/// Whether the echo of what was typed ends with the last of these lines.
-fn is_echo(lines: &[&str], typed: &str, prompt: &Regex) -> bool {
-    let Some((last, before)) = lines.split_last() else { return false };
+/// Over how many lines the echo goes that ends with the last of these.
+fn echo_lines(lines: &[&str], typed: &str, prompt: &Regex) -> Option<usize> {
+    let (last, before) = lines.split_last()?;
     let last = last.trim_end();
-    is_echo_line(last, typed, prompt)
-        || is_scrolled(last, typed, prompt)
-        || (!last.is_empty() && typed.ends_with(last) && is_wrapped(before, last, typed, prompt))
+    if is_echo_line(last, typed, prompt) || is_scrolled(last, typed, prompt) {
+        return Some(1);
+    }
+    if last.is_empty() || !typed.ends_with(last) {
+        return None;
+    }
+    wrapped_lines(before, last, typed, prompt)
 }
 
 fn is_echo_line(line: &str, typed: &str, prompt: &Regex) -> bool {
@@ -44,21 +54,24 @@ fn is_scrolled(line: &str, typed: &str, prompt: &Regex) -> bool {
     shown.chars().count() >= SCROLLED_CHARS && typed.ends_with(shown) && prompt.is_match(before)
 }
 
-fn is_wrapped(before: &[&str], last: &str, typed: &str, prompt: &Regex) -> bool {
+fn wrapped_lines(before: &[&str], last: &str, typed: &str, prompt: &Regex) -> Option<usize> {
     let mut joined = last.to_owned();
-    before.iter().rev().take(WRAPPED_LINES).any(|line| {
+    let wrapped = before.iter().rev().take(WRAPPED_LINES).position(|line| {
         joined.insert_str(0, line);
         is_echo_line(&joined, typed, prompt)
-    })
+    });
+    wrapped.map(|more| more + 2)
 }
 
-/// The answer to what was typed: the lines behind its echo, without the echoes of `marks` and without bare prompts.
+/// The answer to what was typed: without its echo, those of `marks`, and bare prompts. What stands before the echo stays: it is a
+/// log message, or the echo was broken and this is the answer.
 #[must_use]
 pub fn answer_of(seen: &str, typed: &str, marks: &[String], prompt: &Regex) -> String {
     let lines: Vec<_> = seen.lines().collect();
-    let begin = behind_echo(&lines, typed, prompt).unwrap_or(0);
-    let is_echo = |line: &str| marks.iter().any(|mark| is_echo_line(line.trim_end(), mark, prompt));
-    let kept = lines[begin..].iter().filter(|line| !is_echo(line) && !prompt.is_match(line));
+    let echo = echo_in(&lines, typed, prompt).unwrap_or(0..0);
+    let is_mark = |line: &str| marks.iter().any(|mark| is_echo_line(line.trim_end(), mark, prompt));
+    let rest = lines[..echo.start].iter().chain(&lines[echo.end..]);
+    let kept = rest.filter(|line| !is_mark(line) && !prompt.is_match(line));
     kept.flat_map(|line| [*line, "\n"]).collect()
 }
 

@@ -35,6 +35,16 @@ pub enum Judgement {
     },
 }
 
+/// What may have come into a line.
+enum Cut {
+    /// Nothing: it is whole.
+    Nowhere,
+    /// Log messages; this is the line without them, if it goes on behind them.
+    ByLog(String),
+    /// What is no text, so that nobody knows how it went on.
+    ByNoise,
+}
+
 /// Whether a line holds what is no text: what it was meant to say can't be known, so it is neither a yes nor a no.
 fn is_garbled(line: &str) -> bool {
     line.chars().any(|c| c == char::REPLACEMENT_CHARACTER || (c.is_control() && c != '\t'))
@@ -94,11 +104,12 @@ impl OutputPatterns {
             if is_garbled(line) || self.begins_as_noise(line) || self.is_good(line) {
                 return None;
             }
-            let whole = self.rejoined(&lines[number..]).filter(|whole| !is_garbled(whole));
-            if whole.as_ref().is_some_and(|whole| self.is_good(whole)) {
-                return None;
-            }
-            let class = whole.and_then(|whole| self.class_of(&whole)).or_else(|| self.class_of(line))?;
+            let class = match self.cut(&lines[number..]) {
+                Cut::Nowhere => self.class_of(line),
+                Cut::ByLog(whole) if self.is_good(&whole) => None,
+                Cut::ByLog(whole) => self.class_of(&whole).or_else(|| self.class_of(line)),
+                Cut::ByNoise => None,
+            }?;
             Some((line.trim().to_owned(), class))
         })
     }
@@ -107,11 +118,25 @@ impl OutputPatterns {
         self.bad.iter().find(|(pattern, _)| pattern.is_match(line)).map(|(_, class)| *class)
     }
 
-    /// The first of these lines with what follows the log messages behind it, which may have cut it in two.
-    fn rejoined(&self, lines: &[&str]) -> Option<String> {
-        let (first, rest) = lines.split_first()?;
-        let logs = rest.iter().take_while(|line| line.trim().is_empty() || self.is_log(line)).count();
-        rest.get(logs).filter(|_| logs > 0).map(|second| format!("{first}{second}"))
+    /// Whether the first of these lines may be the beginning of one that was cut by what follows it.
+    fn cut(&self, lines: &[&str]) -> Cut {
+        let Some((first, mut rest)) = lines.split_first() else { return Cut::Nowhere };
+        let (mut whole, mut is_cut) = ((*first).to_owned(), false);
+        let intrudes = |line: &&&str| line.trim().is_empty() || is_garbled(line) || self.is_log(line);
+        loop {
+            let count = rest.iter().take_while(intrudes).count();
+            let (between, behind) = rest.split_at(count);
+            if between.iter().any(|line| is_garbled(line)) {
+                return Cut::ByNoise;
+            }
+            let (true, Some((next, left))) =
+                (between.iter().any(|line| self.is_log(line)), behind.split_first())
+            else {
+                return if is_cut { Cut::ByLog(whole) } else { Cut::Nowhere };
+            };
+            whole.push_str(next);
+            (rest, is_cut) = (left, true);
+        }
     }
 
     /// Judges the answer to a configuration line.
@@ -178,6 +203,11 @@ mod tests {
         assert!(matches!(refused, Judgement::Bad { .. }), "{refused:?}");
         let locked = patterns().judge(&format!("% Configuration is locked excl\n{log}\nusively\n"));
         assert!(matches!(locked, Judgement::Bad { .. }), "{locked:?}");
+        let thrice =
+            patterns().judge(&format!("% Access VL\n{log}\nAN does not exist. C\n{log}\nreating vlan 142\n"));
+        assert!(matches!(thrice, Judgement::Unclear(_)), "{thrice:?}");
+        let noise = patterns().judge("% Access VL\n\u{fffd}\nAN does not exist. Creating vlan 142\n");
+        assert!(matches!(noise, Judgement::Unclear(_)), "{noise:?}");
         assert!(patterns().is_interrupted(&cut) && !patterns().is_interrupted("% x\n"));
         assert_eq!(patterns().without_logs(&format!("a\n{log}\nb")), "a\nb\n");
     }

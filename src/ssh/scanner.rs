@@ -204,8 +204,11 @@ impl Scanner {
     /// What was said to the first comment.
     #[must_use]
     pub fn said_to_comment(&self, shell: &Shell) -> String {
+        let ended = self.screen.ended_lines();
+        let lines: Vec<_> = ended.lines().collect();
         let first = self.marks.first().map_or("", String::as_str);
-        answer_of(&self.screen.ended_lines(), first, &self.marks, &shell.prompt)
+        let begin = behind_echo(&lines, first, &shell.prompt).unwrap_or(0);
+        answer_of(&lines[begin..].join("\n"), "", &self.marks, &shell.prompt)
     }
 
     /// Whether a comment frames the answer that is awaited.

@@ -63,16 +63,16 @@ impl Dice {
         }
     }
 
-    /// One stretch of the device's words: up to two intrusions, perhaps the end too early, and cut into pieces.
+    /// One stretch of the device's words: up to two intrusions, and cut into pieces.
     pub fn tamper(&mut self, bytes: &[u8]) -> Pieces {
+        // From the back, so that nothing comes into what came in itself: a device prints a log message whole.
+        let places = places(bytes);
+        let intrusions = if places.is_empty() { 0 } else { self.below(3) };
+        let mut chosen: Vec<_> = (0..intrusions).map(|_| places[self.below(places.len())]).collect();
+        chosen.sort_unstable_by(|one, other| other.cmp(one));
         let mut bytes = bytes.to_vec();
-        for _ in 0..self.below(3) {
-            let places = places(&bytes);
-            let intrusion = self.intrusion();
-            bytes = with(&bytes, places[self.below(places.len())], &intrusion);
-        }
-        if self.below(8) == 0 {
-            bytes.truncate(self.below(bytes.len() + 1));
+        for at in chosen {
+            bytes = with(&bytes, at, &self.intrusion());
         }
         self.cut(&bytes)
     }

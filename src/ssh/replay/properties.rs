@@ -150,8 +150,17 @@ fn replay(platforms: &Platforms, recordings: &[Recording], seed: u64) {
     let mut dice = Dice::new(seed + 1);
     let recording = &recordings[dice.below(recordings.len())];
     let exchange = &recording.exchanges[dice.below(recording.exchanges.len())];
-    let player = player(recording, recording.platform(platforms));
-    let verdict = player.play(exchange, |_, bytes| dice.tamper(bytes));
+    // One in eight breaks off: what comes after the break never comes.
+    let breaks_in = (dice.below(8) == 0).then(|| dice.below(3));
+    let player = Player { is_alive: breaks_in.is_none(), ..player(recording, recording.platform(platforms)) };
+    let verdict = player.play(exchange, |stretch, bytes| match breaks_in {
+        Some(last) if stretch > last => Pieces::new(),
+        Some(last) if stretch == last => {
+            let end = dice.below(bytes.len() + 1);
+            dice.tamper(&bytes[..end])
+        }
+        Some(_) | None => dice.tamper(bytes),
+    });
     assert!(
         verdict.is_safe(&exchange.expected),
         "replay {seed} of {}: {verdict:?} instead of {:?}",
