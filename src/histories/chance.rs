@@ -1,6 +1,6 @@
 //! Chance and clocks of a history: all drawn from its seed, on tokio's time.
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -44,21 +44,36 @@ impl Entropy for Chance {
     }
 }
 
+/// In nanoseconds.
+const MILLISECOND: u64 = 1_000_000;
+
 /// Where a history's time begins.
-#[derive(Clone, Copy)]
-pub struct Beginning(Instant);
+#[derive(Clone)]
+pub struct Beginning {
+    at: Instant,
+    last: Arc<AtomicU64>,
+}
 
 impl Beginning {
     pub fn now() -> Self {
-        Self(Instant::now())
+        Self { at: Instant::now(), last: Arc::default() }
     }
 
-    pub fn elapsed(self) -> Duration {
-        self.0.elapsed()
+    pub fn elapsed(&self) -> Duration {
+        self.at.elapsed()
     }
 
-    pub fn moment(self) -> Moment {
-        Moment(u64::try_from(self.elapsed().as_nanos()).expect("a history is short"))
+    /// Later than every other: time goes by in milliseconds, and what happens in one of them has its order all the same.
+    pub fn moment(&self) -> Moment {
+        let elapsed = u64::try_from(self.elapsed().as_nanos()).expect("a history is short");
+        let moment = elapsed.max(self.last.load(Ordering::Relaxed) + 1);
+        self.last.store(moment, Ordering::Relaxed);
+        Moment(moment)
+    }
+
+    /// When nothing happens any more that happens now.
+    pub fn end_of_now(&self) -> Moment {
+        Moment(self.moment().0 / MILLISECOND * MILLISECOND + MILLISECOND)
     }
 }
 

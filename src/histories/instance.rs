@@ -56,7 +56,7 @@ pub struct Instance {
 impl Instance {
     pub fn start(number: usize, surroundings: Surroundings) -> Rc<Self> {
         let weather = StoreWeather::default();
-        let clock = Arc::new(MachineClock::new(surroundings.beginning));
+        let clock = Arc::new(MachineClock::new(surroundings.beginning.clone()));
         let running = RefCell::new(start_process(number, 0, &surroundings, &weather, &clock));
         let (started, down) = (Cell::new(1), Cell::default());
         Rc::new(Self { number, surroundings, weather, clock, running, started, down })

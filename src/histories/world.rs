@@ -84,12 +84,12 @@ impl World {
             let chance = Chance::new(plan.seed, 10 + n as u64);
             (inventory::switch(n), Device::new(chance, inventory::port_names()))
         };
-        let devices = Devices::new((0..plan.switches).map(device), beginning, strikes.clone());
-        let receivers = Receivers::new(beginning, Chance::new(plan.seed, 1), strikes.clone());
+        let devices = Devices::new((0..plan.switches).map(device), beginning.clone(), strikes.clone());
+        let receivers = Receivers::new(beginning.clone(), Chance::new(plan.seed, 1), strikes.clone());
         let surroundings = Surroundings {
             seed: plan.seed,
             tag_by_tag: plan.tag_by_tag,
-            beginning,
+            beginning: beginning.clone(),
             store: Arc::clone(&store),
             hints,
             devices: devices.clone(),
@@ -273,8 +273,8 @@ impl World {
             }
         }
         process.freeze(false);
-        // From this very moment on it must send nothing, if another has taken over.
-        let span = Span::new(from, self.beginning.moment());
+        // Whatever it finds out, it finds out now: later it must send nothing, if another has taken over.
+        let span = Span::new(from, self.beginning.end_of_now());
         self.history.borrow_mut().freezes.push(Freeze { switch: None, holder: None, span });
     }
 

@@ -7,7 +7,7 @@ use super::task::{Duty, Task};
 use crate::domain::drift::ManagedPort;
 use crate::domain::event::{Event, News};
 use crate::domain::failure::{DriverFailure, FailureReason};
-use crate::domain::ids::{CommitId, EventId, JobId, PortName, PortRef};
+use crate::domain::ids::{CommitId, EventId, JobId, PortName, PortRef, SubscriptionId};
 use crate::domain::job::{JobEffect, JobEvent, JobState};
 use crate::domain::port::{PortEvent, PortState};
 use crate::domain::record::{
@@ -55,13 +55,13 @@ pub async fn settle(
     outcome: &VisitOutcome,
     transcript: String,
 ) -> Result<Settled, Fenced> {
-    let job_id = task.job.as_ref().map(|job| job.id);
+    let about = task.job.as_ref().map(|job| (job.id, job.subscription));
     let event = job_event(outside, task, outcome);
     let change = Change {
         outside,
         duty,
         commit: None,
-        job_id,
+        about,
         port: task.port.at.clone(),
         job_event: event,
         outcome: Some(outcome),
@@ -109,7 +109,7 @@ async fn without_a_visit(
         outside,
         duty,
         commit,
-        job_id: Some(job),
+        about: Some((job, record.subscription)),
         port: record.port,
         job_event: Some(event),
         outcome: None,
@@ -139,7 +139,8 @@ struct Change<'a> {
     duty: &'a Duty,
     /// Under which id, where it was given one before.
     commit: Option<CommitId>,
-    job_id: Option<JobId>,
+    /// The job, and whose it is.
+    about: Option<(JobId, SubscriptionId)>,
     port: PortRef,
     job_event: Option<JobEvent>,
     outcome: Option<&'a VisitOutcome>,
@@ -174,8 +175,10 @@ impl Change<'_> {
     async fn read(&self) -> Read {
         let switch = self.duty.switch.id.clone();
         let mut keys = vec![Key::Port(self.port.clone()), Key::Managed(self.port.clone())];
-        if let Some(job) = self.job_id {
+        // One snapshot: a supervisor that was overtaken must not see a job before its outcome and a subscription after it.
+        if let Some((job, subscription)) = self.about {
             keys.extend([Key::Job(switch.clone(), job), Key::Transcript(switch.clone(), job)]);
+            keys.push(Key::Subscription(self.duty.tag(), subscription));
         }
         let mut read = self.outside.read_surely(&keys).await.into_iter();
         let port_stored = read.next().flatten();
@@ -195,22 +198,13 @@ impl Change<'_> {
             Record::Transcript(transcript) => Some(transcript.text),
             _ => None,
         });
-        let subscription = match &job {
-            Some((job, _)) => self.read_subscription(job).await,
-            None => None,
-        };
+        let subscription = read.next().flatten().and_then(|stored| match stored.record.clone() {
+            Record::Subscription(subscription) => Some((subscription, stored)),
+            _ => None,
+        });
         let verified = matches!(self.outcome, Some(VisitOutcome::Verified));
         let set_aside = if verified { SetAside::with(self.outside, &port).await } else { None };
         Read { job, subscription, port, port_stored, managed, transcript, set_aside }
-    }
-
-    async fn read_subscription(&self, job: &JobRecord) -> Option<(SubscriptionRecord, Stored)> {
-        let key = Key::Subscription(self.duty.tag(), job.subscription);
-        let stored = self.outside.read_surely(&[key]).await.pop().flatten()?;
-        match stored.record.clone() {
-            Record::Subscription(subscription) => Some((subscription, stored)),
-            _ => None,
-        }
     }
 
     fn build(&self, read: &Read, task: Option<&Task>) -> (Commit, Settled) {
@@ -241,7 +235,7 @@ impl Change<'_> {
             self.keep_transcript(&mut commit, job.id, read.transcript.as_deref());
             commit.writes.push(put(key, Record::Job(job)));
         }
-        if let (None, Some(task), Some((managed, stored))) = (self.job_id, task, &read.managed)
+        if let (None, Some(task), Some((managed, stored))) = (self.about, task, &read.managed)
             && matches!(self.outcome, Some(VisitOutcome::Verified | VisitOutcome::FailedRestored(_)))
         {
             managed::note_repair(self.outside, &mut commit, managed, stored, task);
@@ -338,7 +332,7 @@ impl Change<'_> {
             (Some(VisitOutcome::BrokenOff | VisitOutcome::Drifted(_)), _) => None,
             // A half of ours may stand there, from this visit or an earlier one, and no job comes back for it.
             (Some(VisitOutcome::FailedUnclear(_) | VisitOutcome::FailedUntouched(_)) | None, _) => {
-                let is_left = final_failure || self.job_id.is_none();
+                let is_left = final_failure || self.about.is_none();
                 (is_left && stands(Safeguard::DirtyAfterFailure)).then_some(PortEvent::LeftUnclear)
             }
         };
