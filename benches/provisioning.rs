@@ -151,12 +151,13 @@ async fn bare_session(fleet: &SimulatedFleet, n: usize, password: &Path) -> f64 
         credentials: Credentials {
             username: "admin".into(),
             password: Some(SecretRef::File(password.display().to_string())),
-            private_key: None,
-            enable_password: None,
+            ..Credentials::default()
         },
         host_key: Some(device.host_key()),
         host_name: None,
         captive_portal_vlan: VlanId::try_from(999).expect("valid"),
+        allow_algorithms: Vec::new(),
+        jump_host: None,
     };
     let driver = Driver::new(Settings::default(), Platforms::load(None).expect("built in"));
     let port = PortName::parse(&port_name()).expect("valid");

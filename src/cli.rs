@@ -160,6 +160,10 @@ pub struct StoreArgs {
 pub struct ReleaseArgs {
     /// The switch, by its name in the inventory.
     pub switch: String,
+    /// Also forget the host key that it showed on first contact: after its hardware was replaced, say. The next key is
+    /// judged as if the switch were new.
+    #[arg(long)]
+    pub forget_host_key: bool,
     /// The service's configuration: it names the store.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,

@@ -149,9 +149,11 @@ pub async fn dead_letters(args: StoreArgs) -> anyhow::Result<()> {
 /// When there is no such switch, or the store did not answer.
 pub async fn release(args: ReleaseArgs) -> anyhow::Result<()> {
     let config = Config::load(args.config.as_deref())?;
-    let question = Question::Release { switch: args.switch.clone() };
+    let forget_host_key = args.forget_host_key;
+    let question = Question::Release { switch: args.switch.clone(), forget_host_key };
+    let host_key = operations::host_key_on_record(forget_host_key);
     ask_or_open(&config, question, async move |open| {
-        operations::release_offline(&*open.store, &args.switch).await
+        operations::release_offline(&*open.store, &args.switch, host_key).await
     })
     .await
 }

@@ -45,6 +45,9 @@ pub enum Question {
     Release {
         /// Its name.
         switch: String,
+        /// Whether the host key that was trusted on first use is forgotten with it.
+        #[serde(default)]
+        forget_host_key: bool,
     },
     /// Check a switch's managed ports.
     Check {

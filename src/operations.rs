@@ -4,19 +4,22 @@ pub mod drift;
 
 use crate::inventory::{self, Applied, ApplyError, ProcessSecrets, Surroundings};
 use crate::machine::{SystemClock, SystemEntropy};
-use crate::ssh::Platforms;
+use crate::ssh::{Platforms, fingerprint};
 use crate::store::backup::{self, BackupError, WholeState};
-use anyhow::{Context as _, anyhow};
+use anyhow::{Context as _, anyhow, bail};
 use std::path::PathBuf;
 use std::sync::Arc;
 use switchyard_actors::domain::delivery::DeliveryState;
+use switchyard_actors::domain::host_key::FirstSeenHostKey;
 use switchyard_actors::domain::ids::{EventId, PartnerId, SwitchId};
 use switchyard_actors::domain::record::{Index, Key, Record, SwitchStatus};
 use switchyard_actors::ports::Clock;
 use switchyard_actors::ports::store::Store;
 #[cfg(feature = "fail-points")]
 use switchyard_actors::ports::store::StoreUnavailable;
-use switchyard_actors::release::release;
+use switchyard_actors::release::{HostKeyOnRecord, release};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use tokio::sync::oneshot;
 
 /// The most switches or dead letters that are listed.
@@ -67,21 +70,30 @@ pub async fn list_switches(store: &dyn Store) -> anyhow::Result<Vec<String>> {
     lines.push(format!("{:<24} {:<14} {:<28} {:>6}  {}", "SWITCH", "PLATFORM", "ADDRESS", "WORK", "STATE"));
     for member in members {
         let id = SwitchId::parse(&member.member)?;
-        let keys = [Key::Switch(id.clone()), Key::SwitchStatus(id.clone()), Key::Drift(id.clone())];
+        let keys = [
+            Key::Switch(id.clone()),
+            Key::SwitchStatus(id.clone()),
+            Key::Drift(id.clone()),
+            Key::FirstSeenHostKey(id.clone()),
+        ];
         let read = store.read(&keys).await?;
         let (mut platform, mut address) = (String::new(), String::new());
-        let mut state = "in service".to_owned();
+        let (mut state, mut pinned) = ("in service".to_owned(), false);
         for stored in read.into_iter().flatten() {
             match stored.record {
                 Record::Switch(switch) => {
                     address = format!("{}:{}", switch.host, switch.ssh_port);
                     platform = switch.platform;
+                    pinned = switch.host_key.is_some();
                 }
                 Record::SwitchStatus(status) => state = describe_status(&status),
-                // It comes last, and has a word to add.
+                // What comes after the status has a word to add.
                 Record::Drift(found) if found.is_held_back() => {
                     let outcome = found.last.map(|last| last.outcome.to_string()).unwrap_or_default();
                     state = format!("{state}; drift {outcome}");
+                }
+                Record::FirstSeenHostKey(seen) if !pinned => {
+                    state = format!("{state}; {}", trusted_on_first_use(&seen));
                 }
                 _ => {}
             }
@@ -90,6 +102,14 @@ pub async fn list_switches(store: &dyn Store) -> anyhow::Result<Vec<String>> {
         lines.push(format!("{:<24} {platform:<14} {address:<28} {work:>6}  {state}", id.as_str()));
     }
     Ok(lines)
+}
+
+/// What is shown of a key that nobody vouched for, so that it can be compared with the switch's own console.
+fn trusted_on_first_use(seen: &FirstSeenHostKey) -> String {
+    let millis = i128::from(seen.since.0);
+    let since = OffsetDateTime::from_unix_timestamp_nanos(millis * 1_000_000).ok();
+    let since = since.and_then(|since| since.format(&Rfc3339).ok()).unwrap_or_default();
+    format!("host key trusted on first use at {since}: {}", fingerprint(&seen.key))
 }
 
 fn describe_status(status: &SwitchStatus) -> String {
@@ -151,10 +171,41 @@ pub async fn left_to_do(store: &dyn Store) -> Result<Option<String>, StoreUnavai
 ///
 /// # Errors
 /// When there is no such switch, or the store did not answer.
-pub async fn release_offline(store: &dyn Store, name: &str) -> anyhow::Result<Vec<String>> {
-    let id = find_switch(store, name).await?;
-    release(store, &SystemClock, &SystemEntropy, &id).await?;
+pub async fn release_offline(
+    store: &dyn Store,
+    name: &str,
+    host_key: HostKeyOnRecord,
+) -> anyhow::Result<Vec<String>> {
+    let id = find_switch_to_release(store, name, host_key).await?;
+    release(store, &SystemClock, &SystemEntropy, &id, host_key).await?;
     Ok(vec![format!("{id} is released; its queue goes on when the service runs")])
+}
+
+/// What `--forget-host-key` asks for.
+#[must_use]
+pub fn host_key_on_record(forget: bool) -> HostKeyOnRecord {
+    if forget { HostKeyOnRecord::IsForgotten } else { HostKeyOnRecord::Stays }
+}
+
+/// As [`find_switch`]. A key that the inventory pins can't be forgotten: whoever asks for that would be none the wiser.
+///
+/// # Errors
+/// When there is none, or its key is pinned.
+pub async fn find_switch_to_release(
+    store: &dyn Store,
+    name: &str,
+    host_key: HostKeyOnRecord,
+) -> anyhow::Result<SwitchId> {
+    let id = find_switch(store, name).await?;
+    let read = store.read(&[Key::Switch(id.clone())]).await?.pop().flatten();
+    let pinned =
+        matches!(read.map(|stored| stored.record), Some(Record::Switch(switch)) if switch.host_key.is_some());
+    if host_key == HostKeyOnRecord::IsForgotten && pinned {
+        bail!(
+            "the inventory pins the host key of {id}: change host_key there, and release it without forgetting"
+        );
+    }
+    Ok(id)
 }
 
 /// A switch of the inventory by its name.

@@ -42,6 +42,7 @@ use switchyard_actors::outside::Outside;
 use switchyard_actors::ports::hints::NoHints;
 use switchyard_actors::ports::store::Store;
 use switchyard_actors::ports::webhook::WebhookSender;
+use switchyard_actors::release::HostKeyOnRecord;
 use tokio::task::JoinHandle;
 
 /// The running service.
@@ -311,9 +312,13 @@ impl Operator {
             }
             Question::DeadLetters => operations::dead_letters(&*self.store).await,
             Question::ExportStore { file } => operations::export_store(Arc::clone(&self.whole), file).await,
-            Question::Release { switch } => {
-                let id = operations::find_switch(&*self.store, &switch).await?;
-                self.graph.release(&id).await?;
+            Question::Release { switch, forget_host_key } => {
+                let host_key = operations::host_key_on_record(forget_host_key);
+                let id = operations::find_switch_to_release(&*self.store, &switch, host_key).await?;
+                match host_key {
+                    HostKeyOnRecord::Stays => self.graph.release(&id).await?,
+                    HostKeyOnRecord::IsForgotten => self.graph.release_and_forget_host_key(&id).await?,
+                }
                 Ok(vec![format!("{id} is released; its queue goes on")])
             }
         }

@@ -17,7 +17,7 @@ use crate::ports::hints::Hint;
 use crate::ports::store::CommitError;
 use crate::ports::webhook::WebhookSender;
 use crate::provisioning::Provisioning;
-use crate::release::release;
+use crate::release::{HostKeyOnRecord, release};
 use crate::supervision::{Door, keep};
 use crate::surveyor::{self, OrderError, Surveyor};
 use crate::webhook::{StopDelivery, WakePartner, WebhookActor};
@@ -310,8 +310,20 @@ impl Operator {
     /// # Errors
     /// [`CommitError`].
     pub async fn release(&self, switch: &SwitchId) -> Result<(), CommitError> {
+        self.release_with(switch, HostKeyOnRecord::Stays).await
+    }
+
+    /// Releases a switch, and forgets the host key that it showed on first contact: the next one may be another.
+    ///
+    /// # Errors
+    /// [`CommitError`].
+    pub async fn release_and_forget_host_key(&self, switch: &SwitchId) -> Result<(), CommitError> {
+        self.release_with(switch, HostKeyOnRecord::IsForgotten).await
+    }
+
+    async fn release_with(&self, switch: &SwitchId, host_key: HostKeyOnRecord) -> Result<(), CommitError> {
         let outside = &self.doors.outside;
-        release(&*outside.store, &*outside.clock, &*outside.entropy, switch).await?;
+        release(&*outside.store, &*outside.clock, &*outside.entropy, switch, host_key).await?;
         outside.hints.publish(Hint::Released(switch.clone()));
         self.doors.wake_fleet(switch);
         Ok(())

@@ -14,6 +14,15 @@ use crate::ports::{Clock, Entropy};
 /// How often it is tried when the records change in between, before the operator is told to try again.
 const ROUNDS: u32 = 16;
 
+/// What becomes of the host key that was trusted on first use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HostKeyOnRecord {
+    /// It must be shown again.
+    Stays,
+    /// The next one may be another, as after the hardware was replaced.
+    IsForgotten,
+}
+
 /// Puts the release on record.
 ///
 /// # Errors
@@ -23,10 +32,15 @@ pub async fn release(
     clock: &dyn Clock,
     entropy: &dyn Entropy,
     switch: &SwitchId,
+    host_key: HostKeyOnRecord,
 ) -> Result<(), CommitError> {
     let mut round = 1;
     loop {
-        let row = vec![build(store, clock.now(), CommitId(entropy.uuid()), switch).await?];
+        let mut commit = build(store, clock.now(), CommitId(entropy.uuid()), switch).await?;
+        if host_key == HostKeyOnRecord::IsForgotten {
+            commit.writes.push(Write::Delete(Key::FirstSeenHostKey(switch.clone())));
+        }
+        let row = vec![commit];
         match store.commit(row).await {
             Err(CommitError::Denied { why: Denial::Stale(_), .. }) if round < ROUNDS => round += 1,
             known => return known,

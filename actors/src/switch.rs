@@ -13,6 +13,7 @@ mod aftermath;
 mod check;
 mod choose;
 mod effects;
+mod first_contact;
 mod managed;
 mod settle;
 mod standing;
@@ -100,8 +101,8 @@ enum News {
     TakenUp(TakenUp),
     /// The lease was given back.
     GaveBack,
-    /// The store was asked what is next.
-    Chosen(Choice),
+    /// The store was asked what is next, at this moment.
+    Chosen(Choice, UnixMillis),
     /// Something for the machine.
     Happened(SessionEvent),
     /// Done, and there is nothing to decide.
@@ -286,7 +287,7 @@ impl SwitchSupervisor {
                     context.cancel_future(alarm);
                 }
             }
-            News::Chosen(choice) => self.follow(choice, context),
+            News::Chosen(choice, at) => self.follow(choice, at, context),
             News::Happened(event) => self.happened(event),
             News::Done => {}
             News::Saved => {
@@ -327,7 +328,10 @@ impl SwitchSupervisor {
     }
 
     fn happened(&mut self, event: SessionEvent) {
-        let now = self.outside.clock.now();
+        self.happened_at(event, self.outside.clock.now());
+    }
+
+    fn happened_at(&mut self, event: SessionEvent, now: UnixMillis) {
         self.contact = self.contact.after(&event);
         if self.contact == Contact::Lost
             && let Some(survey) = &mut self.survey
@@ -368,10 +372,11 @@ impl SwitchSupervisor {
             context.cancel_future(alarm);
         }
         let now = self.outside.clock.now();
-        let may_begin = match &self.state {
-            SessionState::Idle | SessionState::Ready => true,
-            SessionState::BackingOff { until, .. } => now >= self.outside.due(*until, now),
-            SessionState::Quarantined { .. } => false,
+        let (may_begin, as_of) = match &self.state {
+            SessionState::Idle | SessionState::Ready => (true, now),
+            // The clock may have gone back by more than any wait: then the wait is over all the same.
+            SessionState::BackingOff { until, .. } => (now >= self.outside.due(*until, now), now.max(*until)),
+            SessionState::Quarantined { .. } => (false, now),
             // Whoever is at work asks again at the end.
             SessionState::Connecting { .. } | SessionState::Applying { .. } | SessionState::Saving => return,
         };
@@ -393,7 +398,7 @@ impl SwitchSupervisor {
             let news = match effects::turn_to_look(&outside, &stop).await {
                 None => News::Done,
                 Some(_turn) => match choose::choose(&outside, &duty, &freedom, &at_work).await {
-                    Ok(choice) => News::Chosen(choice),
+                    Ok(choice) => News::Chosen(choice, as_of),
                     Err(error) => News::StoreAway(error),
                 },
             };
@@ -401,17 +406,18 @@ impl SwitchSupervisor {
         });
     }
 
-    fn follow(&mut self, choice: Choice, context: &mut Context<Self>) {
+    /// What was free to begin when it was chosen is begun as of then: the wall clock may have gone back meanwhile.
+    fn follow(&mut self, choice: Choice, at: UnixMillis, context: &mut Context<Self>) {
         match choice {
             Choice::Visit(task) => {
                 self.idle_since = None;
                 let visit = Visit { work: vec![task.item.clone()] };
                 self.task = Some(task);
-                self.happened(SessionEvent::Begun(Errand::Visit(visit)));
+                self.happened_at(SessionEvent::Begun(Errand::Visit(visit)), at);
             }
             Choice::Save(ports) => {
                 self.saving = ports;
-                self.happened(SessionEvent::Begun(Errand::Save));
+                self.happened_at(SessionEvent::Begun(Errand::Save), at);
             }
             Choice::Check(survey) => {
                 self.survey = Some(survey);
@@ -437,7 +443,9 @@ impl SwitchSupervisor {
         let now = self.outside.clock.now();
         match &self.state {
             SessionState::Ready => self.wait(None, context),
-            SessionState::BackingOff { until, .. } if now < *until => self.wait(None, context),
+            SessionState::BackingOff { until, .. } if now < self.outside.due(*until, now) => {
+                self.wait(None, context);
+            }
             SessionState::Idle | SessionState::BackingOff { .. } | SessionState::Quarantined { .. } => {
                 self.give_back(context);
             }
@@ -462,7 +470,8 @@ impl SwitchSupervisor {
                 Some(limit - idle)
             }
             SessionState::BackingOff { until, .. } => {
-                Some(Duration::from_millis(until.millis_since(now).max(1)))
+                let left = self.outside.due(*until, now).millis_since(now);
+                Some(Duration::from_millis(left.max(1)))
             }
             SessionState::Idle
             | SessionState::Connecting { .. }

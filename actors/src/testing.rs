@@ -19,21 +19,28 @@ use crate::ports::webhook::{OutgoingWebhook, SendOutcome, WebhookSender};
 use crate::ports::{Clock, Entropy};
 use async_trait::async_trait;
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::time::Instant;
 use uuid::Uuid;
 
 /// Follows tokio's clock, paused or not.
+#[derive(Clone)]
 pub struct PausedClock {
     began: Instant,
-    ahead_millis: u64,
+    ahead_millis: Arc<AtomicU64>,
 }
 
 impl PausedClock {
     /// One that is wrong: ahead by so much.
     #[must_use]
     pub fn ahead_by(ahead_millis: u64) -> Self {
-        Self { began: Instant::now(), ahead_millis }
+        Self { began: Instant::now(), ahead_millis: Arc::new(AtomicU64::new(ahead_millis)) }
+    }
+
+    /// Sets it right, and every copy of it.
+    pub fn set_right(&self) {
+        self.ahead_millis.store(0, Ordering::SeqCst);
     }
 }
 
@@ -46,7 +53,7 @@ impl Default for PausedClock {
 impl Clock for PausedClock {
     fn now(&self) -> UnixMillis {
         let elapsed = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        UnixMillis(1_700_000_000_000 + elapsed + self.ahead_millis)
+        UnixMillis(1_700_000_000_000 + elapsed + self.ahead_millis.load(Ordering::SeqCst))
     }
 
     fn uptime(&self) -> std::time::Duration {

@@ -72,6 +72,17 @@ impl<'h> Case<'h> {
         }
     }
 
+    /// When its port was first asked for, and when the answer said yes. A home-drop's own yes is for no port: that is its install's.
+    pub fn port_given(&self) -> Option<(Moment, Moment)> {
+        let is_home_drop = matches!(self.wish()?, Wish::HomeDrop { .. });
+        let installs = self.calls.iter().filter(|call| matches!(call.intent, Intent::ConfirmInstall { .. }));
+        let installs: Vec<_> = installs.map(|call| (call.sent, &call.reply)).collect();
+        let checkouts = self.attempts.iter().map(|attempt| (attempt.sent, &attempt.reply)).collect();
+        let asked = if is_home_drop { installs } else { checkouts };
+        let yes = asked.iter().filter_map(|(_, reply)| reply.answer()).filter(|answer| answer.is_success());
+        Some((asked.iter().map(|(sent, _)| *sent).min()?, yes.map(|answer| answer.at).min()?))
+    }
+
     /// The calls that may have had an effect.
     pub fn effective_calls(&self) -> impl Iterator<Item = &'h Call> {
         self.calls.iter().copied().filter(|call| !call.reply.is_refusal())

@@ -9,7 +9,10 @@ use uuid::Uuid;
 use super::case::{Case, Fate};
 use super::event::{Event, Unreadable};
 use super::history::{Command, Ending, History, Place, Reading, Secret, Session};
-use super::request::Key;
+use super::request::{Key, Wish};
+
+/// By place, the cases that asked for it.
+pub(super) type Askers<'c, 'h> = BTreeMap<&'h Place, Vec<&'c Case<'h>>>;
 
 /// The history, in order.
 #[derive(Debug)]
@@ -160,6 +163,27 @@ impl<'h> Casebook<'h> {
             }
         }
         places
+    }
+
+    /// The port that a request is for, if it was watched.
+    pub fn place_of(&self, wish: &Wish) -> Option<&'h Place> {
+        match wish {
+            Wish::Direct { location, .. } => self.history.locations.get(location),
+            Wish::HomeDrop { .. } => None,
+        }
+    }
+
+    /// By place, every case that ever asked for it, whatever became of that.
+    pub fn askers(&self) -> Askers<'_, 'h> {
+        let mut askers: Askers<'_, 'h> = BTreeMap::new();
+        for case in self.cases.values() {
+            let asked = case.attempts.iter().filter_map(|attempt| self.place_of(&attempt.request.wish));
+            let places: BTreeSet<_> = asked.chain(self.place(case)).collect();
+            for place in places {
+                askers.entry(place).or_default().push(case);
+            }
+        }
+        askers
     }
 
     /// Every text that must not be seen.

@@ -200,16 +200,14 @@ fn random_text() -> String {
 
 async fn start_fleet(options: &Options, ports: usize, password: &str) -> anyhow::Result<SimulatedFleet> {
     let plans = (0..options.switches).map(|n| SwitchPlan {
-        name: switch_name(n),
-        personality: personality(n),
         ports: u16::try_from(ports).unwrap_or(u16::MAX),
         username: "switchyard".into(),
         password: password.into(),
-        authorized_key: None,
-        enable_password: None,
         command_latency: COMMAND_LATENCY,
         save_latency: SAVE_LATENCY,
+        refuses_comments: false,
         vty_lines: 5,
+        ..SwitchPlan::new(switch_name(n), personality(n))
     });
     let addressing = Addressing::LoopbackAddresses { first: Ipv4Addr::new(127, 1, 0, 1), port: 0 };
     SimulatedFleet::start(addressing, plans.collect()).await.context("the simulated switches")

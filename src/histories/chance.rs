@@ -27,7 +27,7 @@ impl Chance {
 
     /// Takes no time, mostly; else up to so many milliseconds.
     pub async fn delay(&self, up_to_ms: u64) {
-        match self.draw(|rng| if rng.u8(..) < 128 { 0 } else { rng.u64(1..=up_to_ms) }) {
+        match self.draw(|rng| if rng.u8(..) < 160 { 0 } else { rng.u64(1..=up_to_ms) }) {
             0 => tokio::task::yield_now().await,
             ms => tokio::time::sleep(Duration::from_millis(ms)).await,
         }

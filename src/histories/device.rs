@@ -84,8 +84,11 @@ impl Device {
         span.until.get_or_insert(at);
     }
 
-    pub fn hear(&mut self, session: u64, at: Moment, line: &str) {
+    /// Says whether an earlier session was still there, whose other side may not know that it was replaced.
+    pub fn hear(&mut self, session: u64, at: Moment, line: &str) -> bool {
         self.heard.push(Heard { session, at, line: line.to_owned() });
+        let number = usize::try_from(session).expect("one of ours");
+        self.sessions[..number].iter().any(|earlier| earlier.until.is_none())
     }
 
     pub fn running(&self, port: &str) -> Option<PortConfig> {

@@ -14,7 +14,7 @@ use switchyard_actors::domain::inventory::Switch;
 use switchyard_actors::ports::driver::{Intent, SwitchDriver, SwitchSession};
 use switchyard_actors::ports::guard::{SessionGuard, SocketPermit};
 use switchyard_actors::ports::tenure::Tenure;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use super::chance::Beginning;
@@ -32,6 +32,8 @@ const LONG_MS: u64 = 120;
 pub struct Devices {
     devices: Arc<Mutex<BTreeMap<SwitchId, Device>>>,
     sockets: Arc<Mutex<BTreeMap<SwitchId, Vec<Arc<Socket>>>>>,
+    /// Lines that came while an earlier session was still there.
+    successors: Arc<watch::Sender<u64>>,
     beginning: Beginning,
     strikes: Strikes,
 }
@@ -47,7 +49,7 @@ impl Devices {
         strikes: Strikes,
     ) -> Self {
         let devices = Arc::new(Mutex::new(devices.collect()));
-        Self { devices, sockets: Arc::default(), beginning, strikes }
+        Self { devices, sockets: Arc::default(), successors: Arc::default(), beginning, strikes }
     }
 
     pub fn all(&self) -> MutexGuard<'_, BTreeMap<SwitchId, Device>> {
@@ -59,13 +61,21 @@ impl Devices {
         does(self.all().get_mut(switch).expect("a switch of this history"))
     }
 
+    /// Waits until so many more lines came beside an earlier session.
+    pub async fn successors_said(&self, lines: u64) {
+        let mut said = self.successors.subscribe();
+        let enough = *said.borrow() + lines;
+        // The sender is ours.
+        let _ = said.wait_for(|said| *said >= enough).await;
+    }
+
     /// It is away for a time, and back with what was saved.
     pub fn reboot(&self, switch: &SwitchId, down: Duration) {
         self.strikes.add("reboot");
         self.with(switch, |device| device.down_until = Some(Instant::now() + down));
         let at = self.beginning.moment();
         self.with(switch, |device| device.reboot(at));
-        let sockets = std::mem::take(&mut *self.sockets()).remove(switch).unwrap_or_default();
+        let sockets = self.sockets().remove(switch).unwrap_or_default();
         sockets.iter().for_each(|socket| socket.shut());
     }
 
@@ -143,6 +153,10 @@ impl SwitchDriver for Devices {
         if self.with(id, |device| device.is_down()) {
             return Err(failed(FailureClass::Unreachable));
         }
+        // A login is written too: the device has no session before it.
+        if !guard.tenure().holds() {
+            return Err(failed(FailureClass::SessionLost));
+        }
         let socket = Arc::new(Socket { is_open: AtomicBool::new(true), closing: Notify::new() });
         let closer = Arc::clone(&socket);
         let permit = guard
@@ -177,7 +191,9 @@ impl DeviceSession {
             return Err(failed(FailureClass::SessionLost));
         }
         let at = self.devices.beginning.moment();
-        self.devices.with(&self.switch, |device| device.hear(self.session, at, line));
+        if self.devices.with(&self.switch, |device| device.hear(self.session, at, line)) {
+            self.devices.successors.send_modify(|lines| *lines += 1);
+        }
         Ok(())
     }
 

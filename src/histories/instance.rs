@@ -124,7 +124,7 @@ fn settings() -> GraphSettings {
             idle_ms: 4_000,
             save_longest_wait_ms: 3_000,
             repair_ms: 3_000,
-            sweep_ms: 3_000,
+            sweep_ms: 4_000,
             first_restart_ms: 100,
             longest_restart_ms: 2_000,
             ..SupervisionSettings::default()
@@ -133,7 +133,7 @@ fn settings() -> GraphSettings {
             attempts: 3,
             first_wait_ms: 400,
             longest_wait_ms: 2_000,
-            sweep_ms: 3_000,
+            sweep_ms: 4_000,
             ..DeliverySettings::default()
         },
         cluster: ClusterSettings { lease_ms: 4_000, beat_ms: 1_000, margin_ms: 400 },

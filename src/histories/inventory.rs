@@ -105,8 +105,7 @@ pub fn seed(store: &RecordingStore, switches: usize) {
 }
 
 fn seed_switch(store: &RecordingStore, n: usize) {
-    let credentials =
-        Credentials { username: "admin".into(), password: None, private_key: None, enable_password: None };
+    let credentials = Credentials { username: "admin".into(), ..Credentials::default() };
     let entry = Switch {
         id: switch(n),
         host: "localhost".into(),
@@ -116,6 +115,8 @@ fn seed_switch(store: &RecordingStore, n: usize) {
         host_key: None,
         host_name: None,
         captive_portal_vlan: VlanId::try_from(1).expect("a VLAN"),
+        allow_algorithms: Vec::new(),
+        jump_host: None,
     };
     store.seed(Key::Switch(entry.id.clone()), Record::Switch(entry));
 }

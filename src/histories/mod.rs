@@ -14,6 +14,7 @@ mod device;
 mod driver;
 mod instance;
 mod inventory;
+mod panics;
 mod plan;
 mod process;
 mod receiver;
@@ -26,6 +27,7 @@ mod witness;
 mod world;
 
 use std::fmt;
+use std::time::Duration;
 
 use tokio::runtime::Builder;
 use tokio::task::LocalSet;
@@ -43,6 +45,8 @@ struct Verdict {
     strikes: Strikes,
     checkouts: usize,
     rested: bool,
+    panics: Vec<String>,
+    lasted: Duration,
 }
 
 impl Verdict {
@@ -51,7 +55,7 @@ impl Verdict {
     }
 
     fn fails(&self) -> bool {
-        !self.rested || !self.violated().is_empty()
+        !self.rested || !self.panics.is_empty() || !self.violated().is_empty()
     }
 }
 
@@ -59,6 +63,9 @@ impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.rested {
             writeln!(f, "there was still something to do in the end")?;
+        }
+        for panic in &self.panics {
+            writeln!(f, "nobody planned this: {panic}")?;
         }
         self.report.fmt(f)
     }
@@ -68,10 +75,8 @@ impl fmt::Display for Verdict {
 fn play(plan: &Plan) -> Verdict {
     let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");
     let tasks = LocalSet::new();
-    let Played { history, strikes, rested } = {
-        let plan = plan.clone();
-        tasks.block_on(&runtime, async move { World::of(plan).play().await })
-    };
+    let plays = || tasks.block_on(&runtime, async { World::of(plan.clone()).play().await });
+    let (Played { history, strikes, rested, lasted }, panics) = panics::watching(plays);
     let report = judge(&history);
-    Verdict { report, history, strikes, checkouts: plan.checkouts.len(), rested }
+    Verdict { report, history, strikes, checkouts: plan.checkouts.len(), rested, panics, lasted }
 }

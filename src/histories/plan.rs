@@ -70,7 +70,7 @@ pub enum What {
     /// The process is gone at its next commits but so many.
     CrashAtCommit { instance: usize, after: usize, reached: Reached, down_ms: u64 },
     /// The process stands still, and goes on.
-    Freeze { instance: usize, ms: u64 },
+    Freeze { instance: usize, when: FreezeWhen, until: Thaw },
     /// A partner's receiver, for so many deliveries.
     Receiver { partner: usize, answer: BadAnswer, times: usize },
     /// An instance's wall clock jumps.
@@ -109,6 +109,22 @@ pub enum StoreFault {
     Slow,
 }
 
+/// When a process is stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FreezeWhen {
+    AtOnce,
+    /// With its next commit but so many on its way.
+    InCommit(usize),
+}
+
+/// When a process that was stopped goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Thaw {
+    After(u64),
+    /// When its successors have sent so many lines, or when it is clear that there are none.
+    Overtaken(u64),
+}
+
 /// How far a commit had come when its process was lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reached {
@@ -127,6 +143,31 @@ pub enum BadAnswer {
     /// The sender's own code panics.
     Panic,
 }
+
+/// Every kind of fault, as faults are counted.
+pub const KINDS: [&str; 21] = [
+    "switch: no session",
+    "switch: probe unanswered",
+    "switch: read fails",
+    "switch: some lines done",
+    "switch: lines swallowed",
+    "switch: save fails",
+    "switch: hangs",
+    "supervisor: panic",
+    "reboot",
+    "store: request lost",
+    "store: answer lost",
+    "store: slow",
+    "store: away",
+    "process: killed",
+    "process: killed in a commit",
+    "process: frozen",
+    "receiver: refuses",
+    "receiver: server error",
+    "receiver: no answer",
+    "receiver: slow",
+    "webhook actor: panic",
+];
 
 impl What {
     /// What faults are counted by.

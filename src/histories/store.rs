@@ -11,6 +11,7 @@ use switchyard_actors::ports::store::{
     Claimed, Commit, CommitError, Heartbeat, Member, Store, StoreUnavailable, Stored,
 };
 use switchyard_actors::testing::RecordingStore;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::chance::Chance;
@@ -29,8 +30,11 @@ const LATE: Duration = Duration::from_secs(6);
 struct Weather {
     faults: VecDeque<StoreFault>,
     away_until: Option<Instant>,
+    was_missed: bool,
     /// After so many commits, the process is lost.
     crash: Option<(usize, Reached)>,
+    /// After so many commits, whoever waits for that is told.
+    stop: Option<(usize, Arc<Notify>)>,
 }
 
 /// What stands between one instance and the store. It outlives the instance's processes.
@@ -47,11 +51,30 @@ impl StoreWeather {
     }
 
     pub fn away_until(&self, until: Instant) {
-        self.weather().away_until = Some(until);
+        let mut weather = self.weather();
+        weather.away_until = Some(until);
+        weather.was_missed = false;
     }
 
     pub fn crash_after(&self, commits: usize, reached: Reached) {
         self.weather().crash = Some((commits, reached));
+    }
+
+    /// Tells when so many commits were sent.
+    pub fn stop_after(&self, commits: usize) -> Arc<Notify> {
+        let told = Arc::new(Notify::new());
+        self.weather().stop = Some((commits, Arc::clone(&told)));
+        told
+    }
+
+    fn stops_now(&self) -> bool {
+        let mut weather = self.weather();
+        let Some((left, told)) = weather.stop.take() else { return false };
+        match left.checked_sub(1) {
+            Some(left) => weather.stop = Some((left, told)),
+            None => told.notify_one(),
+        }
+        weather.stop.is_none()
     }
 
     /// Nothing goes wrong that was ordered and has not struck yet.
@@ -59,8 +82,14 @@ impl StoreWeather {
         *self.weather() = Weather::default();
     }
 
-    fn is_away(&self) -> bool {
-        self.weather().away_until.is_some_and(|until| Instant::now() < until)
+    /// Whether it is away now; counted when that is noticed first.
+    fn is_away(&self, strikes: &Strikes) -> bool {
+        let mut weather = self.weather();
+        let is_away = weather.away_until.is_some_and(|until| Instant::now() < until);
+        if is_away && !std::mem::replace(&mut weather.was_missed, true) {
+            strikes.add("store: away");
+        }
+        is_away
     }
 
     fn next_fault(&self) -> Option<StoreFault> {
@@ -88,8 +117,7 @@ pub struct WayToStore {
 impl WayToStore {
     async fn reach(&self) -> Result<&RecordingStore, StoreUnavailable> {
         self.chance.delay(TRANSIT_MS).await;
-        if self.weather.is_away() {
-            self.strikes.add("store: away");
+        if self.weather.is_away(&self.strikes) {
             return Err(StoreUnavailable("it is away".into()));
         }
         Ok(&self.store)
@@ -137,6 +165,10 @@ impl Store for WayToStore {
 
     async fn commit(&self, row: Vec<Commit>) -> Result<(), CommitError> {
         self.reach().await.map_err(|error| CommitError::Unknown(error.to_string()))?;
+        if self.weather.stops_now() {
+            // On its way for as long as it takes to stop whoever sent it.
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
         let answer = match self.weather.next_fault() {
             Some(StoreFault::LostRequest) => {
                 self.strikes.add("store: request lost");

@@ -14,7 +14,7 @@ use super::plan::*;
 /// Keys of one partner: fewer than there are checkouts, so that they repeat.
 const KEYS: usize = 14;
 /// When the last checkout comes, and the last fault begins.
-const LAST_MS: u64 = 20_000;
+const LAST_MS: u64 = 14_000;
 /// Never drawn in practice; but what may be left out, can be left out of a smaller plan.
 const KEPT: f64 = 0.999_999;
 /// Smaller plans that are tried, until the smallest is taken as found.
@@ -55,8 +55,8 @@ fn tree_of(seed: u64) -> impl ValueTree<Value = Plan> {
 
 fn plans(seed: u64) -> impl Strategy<Value = Plan> {
     let world = (prop_oneof![3 => Just(1_usize), 2 => Just(2), 1 => Just(3)], any::<bool>(), weighted(0.2));
-    let checkouts = vec(option::weighted(KEPT, checkout()), 22..28);
-    let faults = vec(option::weighted(KEPT, fault()), 8..16);
+    let checkouts = vec(option::weighted(KEPT, checkout()), 21..25);
+    let faults = vec(option::weighted(KEPT, fault()), 10..16);
     (world, 3_usize..=4, checkouts, faults).prop_map(move |(world, switches, checkouts, faults)| {
         let (instances, tag_by_tag, hints_lost) = world;
         let (checkouts, faults) =
@@ -90,7 +90,8 @@ fn fault() -> impl Strategy<Value = Fault> {
         3 => (0..3_usize, 0..30_usize, reached(), 0..6_000_u64).prop_map(|(instance, after, reached, down_ms)| {
             What::CrashAtCommit { instance, after, reached, down_ms }
         }),
-        2 => (0..3_usize, 500..12_000_u64).prop_map(|(instance, ms)| What::Freeze { instance, ms }),
+        4 => (0..3_usize, freeze_when(), thaw())
+            .prop_map(|(instance, when, until)| What::Freeze { instance, when, until }),
         2 => (0..PARTNERS, bad_answer(), 1..4_usize)
             .prop_map(|(partner, answer, times)| What::Receiver { partner, answer, times }),
         1 => (0..3_usize, -20_000..60_000_i64).prop_map(|(instance, jump_ms)| What::Clock { instance, jump_ms }),
@@ -132,6 +133,14 @@ fn store_fault() -> impl Strategy<Value = StoreFault> {
 
 fn reached() -> impl Strategy<Value = Reached> {
     select(vec![Reached::Sent, Reached::Applied, Reached::AppliedLater])
+}
+
+fn freeze_when() -> impl Strategy<Value = FreezeWhen> {
+    prop_oneof![Just(FreezeWhen::AtOnce), (0..30_usize).prop_map(FreezeWhen::InCommit)]
+}
+
+fn thaw() -> impl Strategy<Value = Thaw> {
+    prop_oneof![(500..9_000_u64).prop_map(Thaw::After), (1..24_u64).prop_map(Thaw::Overtaken)]
 }
 
 fn bad_answer() -> impl Strategy<Value = BadAnswer> {

@@ -4,6 +4,7 @@
 //! an operator could list: dead letters, and ports that are being repaired.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +15,7 @@ use switchyard_actors::domain::record::{Key, Record};
 use switchyard_actors::domain::request::{CheckoutRequest, DeliveryMode};
 use switchyard_actors::ports::store::Store;
 use switchyard_actors::testing::{HintHub, RecordingStore};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::chance::{Beginning, Chance};
@@ -22,7 +24,7 @@ use super::device::Device;
 use super::driver::Devices;
 use super::instance::{Instance, Running, Surroundings};
 use super::inventory;
-use super::plan::{Checkout, Fault, Plan, What};
+use super::plan::{Checkout, Fault, FreezeWhen, Plan, Thaw, What};
 use super::receiver::Receivers;
 use super::strikes::Strikes;
 use super::witness;
@@ -38,8 +40,10 @@ const ATTEMPTS: usize = 25;
 const INSTALL_AFTER: Duration = Duration::from_millis(1_500);
 /// How long an operator takes to look at a quarantined switch.
 const OPERATOR_LOOKS: Duration = Duration::from_millis(1_700);
-/// How long a commit is waited for that is to lose its process.
-const CRASH_WITHIN: Duration = Duration::from_secs(15);
+/// How long a commit is waited for in which something is to go wrong.
+const COMMITS_WITHIN: Duration = Duration::from_secs(10);
+/// How long it is waited for that a frozen process's successors are at work.
+const OVERTAKEN_WITHIN: Duration = Duration::from_secs(9);
 /// How often it is looked whether everything has come to rest, and for how long at most.
 const LOOK: Duration = Duration::from_millis(500);
 const LOOKS: usize = 1_000;
@@ -61,6 +65,8 @@ pub struct Played {
     pub strikes: Strikes,
     /// Whether everything came to rest.
     pub rested: bool,
+    /// How long it took, on its own clock.
+    pub lasted: Duration,
 }
 
 impl World {
@@ -100,9 +106,7 @@ impl World {
             tokio::task::spawn_local(Rc::clone(instance).keep_running());
         }
         tokio::task::spawn_local(Rc::clone(&self).operate());
-        let faults = self.plan.faults.iter().map(|fault| self.strike(fault));
-        let checkouts = self.plan.checkouts.iter().map(|checkout| self.buy(checkout));
-        tokio::join!(join_all(faults), join_all(checkouts));
+        self.everything_happens().await;
         self.nothing_more_goes_wrong();
         self.comes_to_rest().await;
         self.everybody_asks_again().await;
@@ -112,7 +116,22 @@ impl World {
         witness::note_devices(&mut history, &self.devices);
         witness::note_records(&mut history, self.store.records());
         history.deliveries = self.receivers.take_deliveries();
-        Played { history, strikes: self.strikes.clone(), rested }
+        Played { history, strikes: self.strikes.clone(), rested, lasted: self.beginning.elapsed() }
+    }
+
+    async fn everything_happens(self: &Rc<Self>) {
+        let mut happening = JoinSet::new();
+        for n in 0..self.plan.faults.len() {
+            let world = Rc::clone(self);
+            happening.spawn_local(async move { world.strike(&world.plan.faults[n]).await });
+        }
+        for n in 0..self.plan.checkouts.len() {
+            let world = Rc::clone(self);
+            happening.spawn_local(async move { world.buy(&world.plan.checkouts[n]).await });
+        }
+        while let Some(happened) = happening.join_next().await {
+            happened.expect("neither clients nor faults panic");
+        }
     }
 
     fn instance(&self, number: usize) -> &Rc<Instance> {
@@ -207,10 +226,16 @@ impl World {
                 instance.stays_down_for(ms(down_ms));
                 instance.weather.crash_after(after, reached);
                 // Nothing was committed: it stays alive.
-                let _ = timeout(CRASH_WITHIN, instance.running().process.gone()).await;
+                let _ = timeout(COMMITS_WITHIN, instance.running().process.gone()).await;
             }
-            What::Freeze { instance, ms: frozen_ms } => {
-                self.freeze(&self.instance(instance).running(), ms(frozen_ms)).await;
+            What::Freeze { instance, when, until } => {
+                let instance = self.instance(instance);
+                if let FreezeWhen::InCommit(after) = when {
+                    let sent = instance.weather.stop_after(after);
+                    // Nothing was committed: it is stopped all the same.
+                    let _ = timeout(COMMITS_WITHIN, sent.notified()).await;
+                }
+                self.freeze(&instance.running(), until).await;
             }
             What::Receiver { partner, answer, times } => self.receivers.order(partner, answer, times),
             What::Clock { instance, jump_ms } => {
@@ -233,7 +258,7 @@ impl World {
         }
     }
 
-    async fn freeze(&self, running: &Running, frozen: Duration) {
+    async fn freeze(&self, running: &Running, until: Thaw) {
         let process = &running.process;
         if !process.is_alive() || process.is_frozen() {
             return;
@@ -241,10 +266,15 @@ impl World {
         self.strikes.add("process: frozen");
         process.freeze(true);
         let from = self.beginning.moment();
-        sleep(frozen).await;
+        match until {
+            Thaw::After(ms) => sleep(Duration::from_millis(ms)).await,
+            Thaw::Overtaken(lines) => {
+                let _ = timeout(OVERTAKEN_WITHIN, self.devices.successors_said(lines)).await;
+            }
+        }
         process.freeze(false);
-        // What it finds out, it finds out at once: it is the first thing that it does.
-        let span = Span::new(from, self.beginning.moment().next());
+        // From this very moment on it must send nothing, if another has taken over.
+        let span = Span::new(from, self.beginning.moment());
         self.history.borrow_mut().freezes.push(Freeze { switch: None, holder: None, span });
     }
 
@@ -287,9 +317,11 @@ impl World {
         nothing_waits && self.instances.iter().all(|instance| instance.running().process.is_alive())
     }
 
-    /// Whatever was asked is asked once more: it gets the same answer.
+    /// Under each key it is asked once more, by whom the service knows or doesn't know.
     async fn everybody_asks_again(&self) {
-        let asked = self.plan.checkouts.iter().map(|checkout| async {
+        let mut once = BTreeSet::new();
+        let firsts = self.plan.checkouts.iter().filter(|asked| once.insert((asked.partner, asked.key)));
+        let asked = firsts.map(|checkout| async {
             let request = inventory::request(checkout, self.plan.switches);
             self.attempt(&request, checkout.instance).await
         });

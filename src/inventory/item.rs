@@ -4,6 +4,7 @@
 use switchyard_actors::domain::inventory::{
     ApiKeyHash, InventoryPort, Location, Partner, PlanVersion, Switch, Unit,
 };
+use switchyard_actors::domain::legacy_algorithm::LegacyAlgorithm;
 use switchyard_actors::domain::record::{Index, Key, Record};
 use switchyard_actors::domain::time::UnixMillis;
 use time::OffsetDateTime;
@@ -163,11 +164,32 @@ fn switch_differences(a: &Switch, b: &Switch) -> Vec<String> {
         // References, not secrets: but where a secret lies is nobody's business either.
         .unseen("password", ca.password == cb.password)
         .unseen("private_key", ca.private_key == cb.private_key)
+        .unseen("private_key_passphrase", ca.private_key_passphrase == cb.private_key_passphrase)
         .unseen("enable_password", ca.enable_password == cb.enable_password)
         .unseen("host_key", a.host_key == b.host_key)
         .shown("host_name", or_none(a.host_name.as_ref()), or_none(b.host_name.as_ref()))
         .shown("captive_portal_vlan", a.captive_portal_vlan.get(), b.captive_portal_vlan.get())
+        .shown("allow_algorithms", listed(&a.allow_algorithms), listed(&b.allow_algorithms))
+        .shown("jump_host", jump_host_name(a), jump_host_name(b))
+        .unseen("what jump_host leads to", same_way(a, b))
         .0
+}
+
+fn listed(algorithms: &[LegacyAlgorithm]) -> String {
+    if algorithms.is_empty() {
+        "none".to_owned()
+    } else {
+        algorithms.iter().map(|a| a.name()).collect::<Vec<_>>().join(", ")
+    }
+}
+
+fn jump_host_name(switch: &Switch) -> String {
+    or_none(switch.jump_host.as_ref().map(|jump_host| &jump_host.name))
+}
+
+/// Whether a jump host that kept its name is still the same; another name says enough.
+fn same_way(a: &Switch, b: &Switch) -> bool {
+    a.jump_host == b.jump_host || jump_host_name(a) != jump_host_name(b)
 }
 
 fn location_differences(a: &Location, b: &Location) -> Vec<String> {

@@ -21,8 +21,6 @@ use super::switch::Seat;
 /// A VTY line without traffic is cleared after ten minutes.
 const EXEC_TIMEOUT: Duration = Duration::from_secs(600);
 
-const LOGIN_PROMPT: &[(Cow<'static, str>, bool)] = &[(Cow::Borrowed("Password: "), false)];
-
 /// What a switch offers in the key exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Algorithms {
@@ -49,10 +47,9 @@ pub(super) fn ssh_config(
     host_key_generation: u32,
     algorithms: Algorithms,
 ) -> server::Config {
-    let methods = [MethodKind::PublicKey, MethodKind::KeyboardInteractive, MethodKind::Password];
     server::Config {
         server_id: SshId::Standard(Cow::Borrowed(plan.personality.identification())),
-        methods: MethodSet::from(methods.as_slice()),
+        methods: MethodSet::from(plan.login_methods.as_slice()),
         auth_rejection_time: Duration::from_millis(10),
         auth_rejection_time_initial: Some(Duration::ZERO),
         keys: vec![host_key(&plan.name, host_key_generation)],
@@ -98,6 +95,10 @@ impl Connection {
         user == plan.username && password == plan.password.as_bytes()
     }
 
+    fn takes(&self, method: MethodKind) -> bool {
+        self.seat.switch.plan().login_methods.contains(&method)
+    }
+
     fn is_key(&self, user: &str, key: &PublicKey) -> bool {
         let plan = self.seat.switch.plan();
         let known = plan.authorized_key.as_ref();
@@ -118,7 +119,8 @@ impl Handler for Connection {
     type Error = russh::Error;
 
     async fn auth_password(&mut self, user: &str, password: &str) -> Result<Auth, Self::Error> {
-        self.judge(self.is_password(user, password.as_bytes()))
+        let taken = self.takes(MethodKind::Password);
+        self.judge(taken && self.is_password(user, password.as_bytes()))
     }
 
     async fn auth_publickey_offered(
@@ -143,7 +145,7 @@ impl Handler for Connection {
             return Ok(Auth::Partial {
                 name: Cow::Borrowed(""),
                 instructions: Cow::Borrowed(""),
-                prompts: Cow::Borrowed(LOGIN_PROMPT),
+                prompts: Cow::Owned(vec![(Cow::Borrowed(self.seat.switch.plan().login_prompt), false)]),
             });
         };
         let is_right = answers.next().is_some_and(|answer| self.is_password(user, &answer));

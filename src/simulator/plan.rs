@@ -5,6 +5,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use russh::MethodKind;
 use russh::keys::PublicKey;
 
 use super::Personality;
@@ -20,12 +21,18 @@ pub struct SwitchPlan {
     pub username: String,
     pub password: String,
     pub authorized_key: Option<PublicKey>,
+    /// What it lets a client log in with.
+    pub login_methods: Vec<MethodKind>,
+    /// What it asks when it asks interactively.
+    pub login_prompt: &'static str,
     /// `None`: a login is privileged at once (prompt `#`).
     pub enable_password: Option<String>,
     /// Between a line and its output.
     pub command_latency: Duration,
     /// How long a save to start-up configuration takes.
     pub save_latency: Duration,
+    /// Whether a line that begins with `!` is a bad one, instead of nothing.
+    pub refuses_comments: bool,
     /// Sessions at once; TCP is closed before the identification line when they are all taken.
     pub vty_lines: usize,
 }
@@ -40,9 +47,12 @@ impl SwitchPlan {
             username: "admin".to_owned(),
             password: "admin".to_owned(),
             authorized_key: None,
+            login_methods: vec![MethodKind::PublicKey, MethodKind::KeyboardInteractive, MethodKind::Password],
+            login_prompt: "Password: ",
             enable_password: None,
             command_latency: Duration::ZERO,
             save_latency: Duration::ZERO,
+            refuses_comments: false,
             vty_lines: 16,
         }
     }

@@ -353,7 +353,8 @@ impl SimulatedSwitch {
                 return None;
             }
             let latency = state.command_latency;
-            if text.trim().is_empty() {
+            let is_comment = text.trim_start().starts_with('!') && !self.plan.refuses_comments;
+            if text.trim().is_empty() || is_comment {
                 return Some(Heard {
                     reply: Reply::Silence,
                     strike: Strike::default(),
@@ -369,6 +370,7 @@ impl SimulatedSwitch {
                 Strike { drop_before: true, .. } | Strike { reboot: Some(_), .. } => Reply::Silence,
                 Strike { reject: Some(refusal), .. } => Reply::line(refusal.trim_end_matches('\n')),
                 Strike { swallow: true, .. } => Reply::Silence,
+                _ if text.trim_start().starts_with('!') => Reply::line("% Invalid input"),
                 _ => self.plan.personality.run(&mut state.visit(line), text),
             };
             state.note_mode(line);

@@ -1,96 +1,31 @@
 //! From an address to an authenticated connection: TCP, key exchange, host key, login, each with a deadline and a class for
-//! its failure.
+//! its failure; through a jump host the same twice, over one socket.
 //!
-//! A connect future that is merely dropped in the middle of a key exchange leaks its task and its socket, so a deadline here
-//! shuts the socket down through the guard and waits until it is gone.
+//! A connection that comes to nothing, whoever ended it and wherever it was, leaves no task and no socket: whatever still
+//! runs over the socket ends when the guard has shut it down.
 
 use super::Settings;
-use super::secret::resolve;
-use super::stream::GuardedStream;
-use russh::client::{self, AuthResult, Handle, KeyboardInteractiveAuthResponse};
-use russh::keys::{PrivateKeyWithHashAlg, PublicKey};
-use russh::{MethodKind, MethodSet};
+use super::algorithms;
+pub use super::host_key::HostKeyCheck;
+use super::host_key::{Trust, Verdict, Vouchers};
+use super::identification::{Opening, Overheard};
+use super::login::Credentials;
+pub use super::login::is_gone;
+use super::stream::{GuardedStream, Overhearing, Tunnel};
+use russh::ChannelOpenFailure;
+use russh::client::{self, Handle};
+use std::io::ErrorKind;
 use std::net::IpAddr;
-use std::path::PathBuf;
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use switchyard_actors::domain::failure::{DriverFailure, FailureClass};
-use switchyard_actors::domain::inventory::Switch;
+use switchyard_actors::domain::inventory::{self, JumpHost, Switch};
+use switchyard_actors::domain::legacy_algorithm::LegacyAlgorithm;
 use switchyard_actors::domain::text::Secret;
-use switchyard_actors::ports::guard::SessionGuard;
+use switchyard_actors::ports::guard::{SessionGuard, SocketPermit};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpSocket, TcpStream, lookup_host};
 use tokio::time::timeout;
-
-/// Rounds of keyboard-interactive that are answered; a server that asks for more is not asking for a password.
-const INTERACTIVE_ROUNDS: usize = 8;
-
-/// What the inventory trusts, and what became of it.
-pub struct HostKeyCheck {
-    host: String,
-    port: u16,
-    pinned: Option<String>,
-    known_hosts: Option<PathBuf>,
-    verdict: Arc<Mutex<Option<DriverFailure>>>,
-}
-
-impl HostKeyCheck {
-    fn judge(&self, offered: &PublicKey) -> Result<(), DriverFailure> {
-        let place = format!("{}:{}", self.host, self.port);
-        let shown = offered.to_openssh().unwrap_or_else(|_| offered.algorithm().to_string());
-        let changed = |known: &str| {
-            let text = format!("{place} shows the host key {shown:?}, and {known} has another one for it");
-            DriverFailure::new(FailureClass::HostKeyChanged, text)
-        };
-        if let Some(pinned) = &self.pinned {
-            let pinned_key = PublicKey::from_openssh(pinned).map_err(|error| {
-                let text = format!("the inventory's host_key for {place} can't be read: {error}");
-                DriverFailure::new(FailureClass::Misconfigured, text)
-            })?;
-            let same = pinned_key.key_data() == offered.key_data();
-            return if same { Ok(()) } else { Err(changed("the inventory")) };
-        }
-        let unknown = || {
-            let text = format!(
-                "{place} shows the host key {shown:?}, which nobody knows; if it is right, set host_key to it in the inventory"
-            );
-            DriverFailure::new(FailureClass::HostKeyChanged, text)
-        };
-        let Some(file) = &self.known_hosts else { return Err(unknown()) };
-        match russh::keys::known_hosts::check_known_hosts_path(&self.host, self.port, offered, file) {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(unknown()),
-            Err(russh::keys::Error::KeyChanged { line }) => {
-                Err(changed(&format!("{}:{line}", file.display())))
-            }
-            Err(error) => {
-                let text = format!("{}: {error}", file.display());
-                Err(DriverFailure::new(FailureClass::Misconfigured, text))
-            }
-        }
-    }
-}
-
-impl client::Handler for HostKeyCheck {
-    type Error = russh::Error;
-
-    async fn check_server_key(
-        &mut self,
-        offered: &russh::keys::PublicKeyOrCertificate,
-    ) -> Result<bool, Self::Error> {
-        let verdict = match offered {
-            russh::keys::PublicKeyOrCertificate::PublicKey { key, .. } => self.judge(key),
-            russh::keys::PublicKeyOrCertificate::Certificate(_) => {
-                let text =
-                    format!("{}:{} shows a host certificate, which is not supported", self.host, self.port);
-                Err(DriverFailure::new(FailureClass::HostKeyChanged, text))
-            }
-        };
-        let trusted = verdict.is_ok();
-        *self.verdict.lock().unwrap_or_else(PoisonError::into_inner) = verdict.err();
-        Ok(trusted)
-    }
-}
 
 /// An authenticated connection, and the secrets that were used for it.
 pub struct Connection {
@@ -98,9 +33,92 @@ pub struct Connection {
     pub handle: Handle<HostKeyCheck>,
     /// Never to be shown.
     pub secrets: Vec<Secret>,
+    /// The host key, where it was trusted for being the first.
+    pub first_seen_host_key: Option<String>,
 }
 
-/// Connects and logs in.
+/// One SSH server on the way, and all that is needed to get through it. Made before anything is dialled: what the
+/// inventory lacks is found without a connection.
+struct Hop {
+    place: String,
+    host: String,
+    port: u16,
+    allowed: Vec<LegacyAlgorithm>,
+    trust: Trust,
+    credentials: Credentials,
+}
+
+impl Hop {
+    async fn to_switch(settings: &Settings, switch: &Switch) -> Result<Self, DriverFailure> {
+        let vouchers = Vouchers {
+            pinned: switch.host_key.as_deref(),
+            known_hosts: settings.known_hosts.as_deref(),
+            first_use: settings.trust_on_first_use,
+        };
+        let sha1_signatures = switch.allow_algorithms.contains(&LegacyAlgorithm::SshRsa);
+        Ok(Self {
+            place: format!("{}:{}", switch.host, switch.ssh_port),
+            host: switch.host.clone(),
+            port: switch.ssh_port,
+            allowed: switch.allow_algorithms.clone(),
+            trust: vouchers.trust(&switch.host, switch.ssh_port)?,
+            credentials: followed(&switch.credentials, sha1_signatures).await?,
+        })
+    }
+
+    /// A jump host is a computer that can be kept up to date: it is offered nothing old, and never trusted on first use.
+    async fn to_jump_host(settings: &Settings, jump: &JumpHost) -> Result<Self, DriverFailure> {
+        let vouchers = Vouchers {
+            pinned: jump.host_key.as_deref(),
+            known_hosts: settings.known_hosts.as_deref(),
+            first_use: false,
+        };
+        Ok(Self {
+            place: format!("the jump host {} at {}:{}", jump.name, jump.host, jump.ssh_port),
+            host: jump.host.clone(),
+            port: jump.ssh_port,
+            allowed: Vec::new(),
+            trust: vouchers.trust(&jump.host, jump.ssh_port)?,
+            credentials: followed(&jump.credentials, false).await?,
+        })
+    }
+
+    fn fails(&self, class: FailureClass, what: &str) -> DriverFailure {
+        DriverFailure::new(class, format!("{} {what}", self.place))
+    }
+}
+
+/// Opening a key with its passphrase is made to take long, and files may hang: neither belongs on a supervisor's thread.
+async fn followed(of: &inventory::Credentials, sha1_signatures: bool) -> Result<Credentials, DriverFailure> {
+    let of = of.clone();
+    let resolved = tokio::task::spawn_blocking(move || Credentials::resolve(&of, sha1_signatures)).await;
+    resolved.unwrap_or_else(|error| Err(DriverFailure::new(FailureClass::SessionLost, error.to_string())))
+}
+
+/// Shuts the socket when it is dropped before its work is done, also by whoever has no more time for it.
+pub struct CutUnlessDone<'g>(Option<&'g SessionGuard>);
+
+impl<'g> CutUnlessDone<'g> {
+    /// Of the guard that has admitted the socket.
+    pub fn new(guard: &'g SessionGuard) -> Self {
+        Self(Some(guard))
+    }
+
+    /// It is done: the socket stays.
+    pub fn done(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for CutUnlessDone<'_> {
+    fn drop(&mut self) {
+        if let Some(guard) = self.0 {
+            guard.shut();
+        }
+    }
+}
+
+/// Connects and logs in. After a failure the socket is gone.
 ///
 /// # Errors
 /// [`DriverFailure`].
@@ -109,46 +127,52 @@ pub async fn connect(
     switch: &Switch,
     guard: &SessionGuard,
 ) -> Result<Connection, DriverFailure> {
-    let credentials = Credentials::resolve(switch)?;
-    let tcp = dial(settings, switch).await?;
-    let mut handle = exchange_keys(settings, switch, guard, tcp).await?;
-    let limit = Duration::from_millis(settings.authentication_ms);
-    let place = format!("{}:{}", switch.host, switch.ssh_port);
-    match timeout(limit, credentials.log_in(&mut handle, &place)).await {
-        Ok(Ok(())) => Ok(Connection { handle, secrets: credentials.secrets() }),
-        Ok(Err(failure)) => {
-            drop(handle);
-            guard.shut_down().await;
-            Err(failure)
-        }
+    let last = Hop::to_switch(settings, switch).await?;
+    let jump = match &switch.jump_host {
+        Some(jump) => Some(Hop::to_jump_host(settings, jump).await?),
+        None => None,
+    };
+    let tcp = dial(settings, jump.as_ref().unwrap_or(&last)).await?;
+    let unguarded = |error: String| last.fails(FailureClass::SessionLost, &format!("was not used: {error}"));
+    let (stream, permit) = GuardedStream::new(tcp, guard).map_err(|error| unguarded(error.to_string()))?;
+    let cut = CutUnlessDone::new(guard);
+    let connected = match jump {
+        None => log_in(settings, last, stream).await,
+        Some(jump) => match tunnel(settings, jump, &last, stream, permit).await {
+            Ok((tunnel, secrets)) => log_in(settings, last, tunnel).await.map(|connection| Connection {
+                secrets: connection.secrets.into_iter().chain(secrets).collect(),
+                ..connection
+            }),
+            Err(failure) => Err(failure),
+        },
+    };
+    match connected {
+        Ok(_) => cut.done(),
         Err(_) => {
-            drop(handle);
-            guard.shut_down().await;
-            let text = format!(
-                "{place} did not answer the login within ssh.authentication_ms = {}",
-                limit.as_millis()
-            );
-            Err(DriverFailure::new(FailureClass::SessionLost, text))
+            let limit = Duration::from_millis(settings.close_ms);
+            let _ = timeout(limit, guard.shut_down()).await;
         }
     }
+    connected
 }
 
-async fn dial(settings: &Settings, switch: &Switch) -> Result<TcpStream, DriverFailure> {
-    let place = format!("{}:{}", switch.host, switch.ssh_port);
-    let unreachable = |why: String| DriverFailure::new(FailureClass::Unreachable, format!("{place}: {why}"));
+async fn dial(settings: &Settings, hop: &Hop) -> Result<TcpStream, DriverFailure> {
+    let unreachable = |what: &str| hop.fails(FailureClass::Unreachable, what);
     let limit = Duration::from_millis(settings.connect_ms);
-    let dialled = timeout(limit, connect_from(settings.source_address, switch)).await;
-    let tcp = dialled
-        .map_err(|_| unreachable(format!("no connection within ssh.connect_ms = {}", limit.as_millis())))?
-        .map_err(|error| unreachable(error.to_string()))?;
+    let dialled = timeout(limit, connect_from(settings.source_address, hop)).await;
+    let late = format!("did not accept a connection within ssh.connect_ms = {}", limit.as_millis());
+    let tcp = dialled.map_err(|_| unreachable(&late))?.map_err(|error| match error.kind() {
+        ErrorKind::ConnectionRefused => unreachable("refused the connection: nothing listens there"),
+        _ => unreachable(&format!("can't be reached: {error}")),
+    })?;
     // Nagle's algorithm would hold each line back for the delayed acknowledgement of the one before: 40 ms.
-    tcp.set_nodelay(true).map_err(|error| unreachable(error.to_string()))?;
+    tcp.set_nodelay(true).map_err(|error| unreachable(&error.to_string()))?;
     Ok(tcp)
 }
 
 /// To the first of the host's addresses that answers, and with a source address to those of its family.
-async fn connect_from(source: Option<IpAddr>, switch: &Switch) -> std::io::Result<TcpStream> {
-    let host = (switch.host.as_str(), switch.ssh_port);
+async fn connect_from(source: Option<IpAddr>, hop: &Hop) -> std::io::Result<TcpStream> {
+    let host = (hop.host.as_str(), hop.port);
     let Some(source) = source else { return TcpStream::connect(host).await };
     let mut failed = None;
     for address in lookup_host(host).await?.filter(|address| address.is_ipv4() == source.is_ipv4()) {
@@ -163,155 +187,114 @@ async fn connect_from(source: Option<IpAddr>, switch: &Switch) -> std::io::Resul
     Err(failed.unwrap_or_else(nowhere))
 }
 
-fn client_config(settings: &Settings) -> Arc<client::Config> {
+/// Through the jump host to the next hop's address, and the secrets that it took.
+async fn tunnel(
+    settings: &Settings,
+    jump: Hop,
+    next: &Hop,
+    stream: GuardedStream,
+    permit: Arc<SocketPermit>,
+) -> Result<(Tunnel, Vec<Secret>), DriverFailure> {
+    let place = jump.place.clone();
+    let Connection { handle, secrets, .. } = log_in(settings, jump, stream).await?;
+    let limit = Duration::from_millis(settings.connect_ms);
+    let opening = handle.channel_open_direct_tcpip(&next.host, next.port.into(), "127.0.0.1", 0);
+    let failed = |class, why: String| {
+        DriverFailure::new(class, format!("{} can't be reached through {place}: {why}", next.place))
+    };
+    let channel = timeout(limit, opening).await.map_err(|_| {
+        let why = format!("no connection within ssh.connect_ms = {}", limit.as_millis());
+        failed(FailureClass::Unreachable, why)
+    })?;
+    let channel = channel.map_err(|error| match error {
+        russh::Error::ChannelOpenFailure(ChannelOpenFailure::ConnectFailed) => {
+            failed(FailureClass::Unreachable, "the connection was refused, or there is no way to it".into())
+        }
+        russh::Error::ChannelOpenFailure(ChannelOpenFailure::AdministrativelyProhibited) => {
+            failed(FailureClass::Misconfigured, "it does not forward for this login".into())
+        }
+        other => failed(FailureClass::SessionLost, other.to_string()),
+    })?;
+    Ok((Tunnel::new(channel.into_stream(), handle, permit), secrets))
+}
+
+/// Key exchange and login over a stream.
+async fn log_in<S>(settings: &Settings, hop: Hop, stream: S) -> Result<Connection, DriverFailure>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let Hop { place, allowed, trust, credentials, .. } = hop;
+    let (mut handle, first_seen_host_key) = exchange_keys(settings, &place, &allowed, trust, stream).await?;
+    let limit = Duration::from_millis(settings.authentication_ms);
+    let logged_in = timeout(limit, credentials.log_in(&mut handle, &place)).await;
+    logged_in.unwrap_or_else(|_| {
+        let limit = limit.as_millis();
+        let text = format!("{place} did not answer the login within ssh.authentication_ms = {limit}");
+        Err(DriverFailure::new(FailureClass::SessionLost, text))
+    })?;
+    Ok(Connection { handle, secrets: credentials.secrets(), first_seen_host_key })
+}
+
+fn client_config(settings: &Settings, allowed: &[LegacyAlgorithm], trust: &Trust) -> Arc<client::Config> {
     Arc::new(client::Config {
         nodelay: true,
         window_size: settings.window_bytes,
         inactivity_timeout: Some(Duration::from_millis(settings.inactivity_ms)),
         keepalive_interval: Some(Duration::from_millis(settings.keepalive_ms)),
+        preferred: algorithms::offer(allowed, trust.known()),
+        gex: algorithms::groups(allowed),
         ..client::Config::default()
     })
 }
 
-async fn exchange_keys(
+async fn exchange_keys<S>(
     settings: &Settings,
-    switch: &Switch,
-    guard: &SessionGuard,
-    tcp: TcpStream,
-) -> Result<Handle<HostKeyCheck>, DriverFailure> {
-    let place = format!("{}:{}", switch.host, switch.ssh_port);
-    let (stream, heard) = GuardedStream::new(tcp, guard)
-        .map_err(|error| DriverFailure::new(FailureClass::SessionLost, format!("{place}: {error}")))?;
-    let verdict = Arc::new(Mutex::new(None));
-    let check = HostKeyCheck {
-        host: switch.host.clone(),
-        port: switch.ssh_port,
-        pinned: switch.host_key.clone(),
-        known_hosts: settings.known_hosts.clone(),
-        verdict: Arc::clone(&verdict),
-    };
+    place: &str,
+    allowed: &[LegacyAlgorithm],
+    trust: Trust,
+    stream: S,
+) -> Result<(Handle<HostKeyCheck>, Option<String>), DriverFailure>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let config = client_config(settings, allowed, &trust);
+    let (stream, overheard) = Overhearing::new(stream);
+    let (check, verdict) = HostKeyCheck::new(place, trust);
     let limit = Duration::from_millis(settings.key_exchange_ms);
-    let mut exchange = std::pin::pin!(client::connect_stream(client_config(settings), stream, check));
-    let exchanged = timeout(limit, &mut exchange).await;
-    let why = match exchanged {
-        Ok(Ok(handle)) => return Ok(handle),
-        Ok(Err(error)) => describe(&error),
-        Err(_) => {
-            let closed = async {
-                tokio::join!(guard.shut_down(), async {
-                    // It ends in an error, now that its socket is shut; dropped earlier, it would leak.
-                    let _ = (&mut exchange).await;
-                })
-            };
-            let _ = timeout(limit, closed).await;
-            format!("no key exchange within ssh.key_exchange_ms = {}", limit.as_millis())
+    let exchanged = timeout(limit, client::connect_stream(config, stream, check)).await;
+    let verdict = verdict.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    match (exchanged, verdict) {
+        (_, Verdict::Refused(failure)) => Err(failure),
+        (Ok(Ok(handle)), Verdict::FirstSeen(key)) => Ok((handle, Some(key))),
+        (Ok(Ok(handle)), Verdict::Vouched | Verdict::Pending) => Ok((handle, None)),
+        (Ok(Err(error)), _) => Err(not_exchanged(place, &overheard, &describe(&error))),
+        (Err(_), _) => {
+            let why = format!("there was no key exchange within ssh.key_exchange_ms = {}", limit.as_millis());
+            Err(not_exchanged(place, &overheard, &why))
         }
-    };
-    if let Some(failure) = verdict.lock().unwrap_or_else(PoisonError::into_inner).take() {
-        return Err(failure);
     }
-    let class =
-        if heard.load(Ordering::Relaxed) { FailureClass::KeyExchangeFailed } else { FailureClass::NoFreeVty };
-    Err(DriverFailure::new(class, format!("{place}: {why}")))
+}
+
+/// A switch that never identified itself has most likely no line for us; one that did can't agree with us.
+fn not_exchanged(place: &str, overheard: &Overheard, why: &str) -> DriverFailure {
+    let opening = overheard.opening();
+    let (class, often) = match &opening {
+        Opening::Silence | Opening::Words(_) => {
+            (FailureClass::NoFreeVty, " (often every VTY line is taken, or an access list is in the way)")
+        }
+        Opening::Identified(_) => (FailureClass::KeyExchangeFailed, ""),
+    };
+    let said = opening.describe();
+    DriverFailure::new(class, format!("{place} accepted the connection and {said}, and then: {why}{often}"))
 }
 
 fn describe(error: &russh::Error) -> String {
     match error {
         russh::Error::NoCommonAlgo { kind, ours, theirs } => {
-            format!("no common {kind:?} algorithm: ours are {ours:?}, the switch's are {theirs:?}")
+            let advice = algorithms::advice(theirs);
+            format!("no common {kind:?} algorithm: ours are {ours:?}, the switch's are {theirs:?}; {advice}")
         }
+        russh::Error::Disconnect | russh::Error::HUP => "it closed the connection".to_owned(),
         other => other.to_string(),
-    }
-}
-
-/// Whether the connection has ended. The client's word for one that ended during a login is a refusal that offers no
-/// method; an answer to a ping is the same as none, and only then it can be told.
-pub async fn is_gone(handle: &Handle<HostKeyCheck>) -> bool {
-    handle.send_ping().await.is_err() || handle.is_closed()
-}
-
-/// What the references of a switch name.
-struct Credentials {
-    username: String,
-    password: Option<Secret>,
-    private_key: Option<Secret>,
-    enable_password: Option<Secret>,
-}
-
-impl Credentials {
-    fn resolve(switch: &Switch) -> Result<Self, DriverFailure> {
-        let of = &switch.credentials;
-        Ok(Self {
-            username: of.username.clone(),
-            password: of.password.as_ref().map(resolve).transpose()?,
-            private_key: of.private_key.as_ref().map(resolve).transpose()?,
-            enable_password: of.enable_password.as_ref().map(resolve).transpose()?,
-        })
-    }
-
-    fn secrets(&self) -> Vec<Secret> {
-        [&self.password, &self.private_key, &self.enable_password].into_iter().flatten().cloned().collect()
-    }
-
-    /// By key first, then by password, then by keyboard-interactive with the password.
-    async fn log_in(&self, handle: &mut Handle<HostKeyCheck>, place: &str) -> Result<(), DriverFailure> {
-        let lost =
-            |error: russh::Error| DriverFailure::new(FailureClass::SessionLost, format!("{place}: {error}"));
-        let mut left = MethodSet::from(
-            [MethodKind::PublicKey, MethodKind::Password, MethodKind::KeyboardInteractive].as_slice(),
-        );
-        if let Some(key) = &self.private_key {
-            let key = russh::keys::decode_secret_key(key.reveal(), None).map_err(|error| {
-                let text = format!("the private key for {place} can't be read: {error}");
-                DriverFailure::new(FailureClass::Misconfigured, text)
-            })?;
-            let hash = handle.best_supported_rsa_hash().await.map_err(lost)?.flatten();
-            let key = PrivateKeyWithHashAlg::new(Arc::new(key), hash);
-            match handle.authenticate_publickey(&self.username, key).await.map_err(lost)? {
-                AuthResult::Success => return Ok(()),
-                AuthResult::Failure { remaining_methods, .. } => left = remaining_methods,
-            }
-        }
-        if let Some(password) = &self.password {
-            if left.contains(&MethodKind::Password) {
-                let answer =
-                    handle.authenticate_password(&self.username, password.reveal()).await.map_err(lost)?;
-                match answer {
-                    AuthResult::Success => return Ok(()),
-                    AuthResult::Failure { remaining_methods, .. } => left = remaining_methods,
-                }
-            }
-            if left.contains(&MethodKind::KeyboardInteractive)
-                && self.answer_prompts(handle, password).await.map_err(lost)?
-            {
-                return Ok(());
-            }
-        }
-        if left.is_empty() && is_gone(handle).await {
-            let text = format!("{place} closed the connection during the login");
-            return Err(DriverFailure::new(FailureClass::SessionLost, text));
-        }
-        let text = format!("{place} refused the login of {:?}; it offers {left:?}", self.username);
-        Err(DriverFailure::new(FailureClass::AuthenticationRefused, text))
-    }
-
-    async fn answer_prompts(
-        &self,
-        handle: &mut Handle<HostKeyCheck>,
-        password: &Secret,
-    ) -> Result<bool, russh::Error> {
-        let mut asked = handle.authenticate_keyboard_interactive_start(&self.username, None).await?;
-        for _ in 0..INTERACTIVE_ROUNDS {
-            match asked {
-                KeyboardInteractiveAuthResponse::Success => return Ok(true),
-                KeyboardInteractiveAuthResponse::Failure { .. } => return Ok(false),
-                // A round may ask nothing, and still wants its empty answer.
-                KeyboardInteractiveAuthResponse::InfoRequest { prompts, .. } => {
-                    let answers = prompts.iter().map(|_| password.reveal().to_owned()).collect();
-                    asked = handle.authenticate_keyboard_interactive_respond(answers).await?;
-                }
-            }
-        }
-        Ok(false)
     }
 }

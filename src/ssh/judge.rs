@@ -13,8 +13,10 @@ pub struct OutputPatterns {
     pub bad: Vec<(Regex, FailureClass)>,
     /// A line that says yes.
     pub good: Vec<Regex>,
-    /// A line that says nothing about the command: log messages, hints.
+    /// A line that says nothing about the command: hints, headings.
     pub noise: Vec<Regex>,
+    /// A log message: noise that may stand anywhere, even in the middle of another line.
+    pub log: Vec<Regex>,
 }
 
 /// What an answer means.
@@ -48,28 +50,68 @@ impl OutputPatterns {
     /// Whether a line is noise.
     #[must_use]
     pub fn is_noise(&self, line: &str) -> bool {
-        line.trim().is_empty() || self.noise.iter().any(|pattern| pattern.is_match(line))
+        line.trim().is_empty() || self.is_log(line) || self.noise.iter().any(|pattern| pattern.is_match(line))
+    }
+
+    fn is_log(&self, line: &str) -> bool {
+        self.log.iter().any(|pattern| pattern.is_match(line))
+    }
+
+    fn is_good(&self, line: &str) -> bool {
+        self.good.iter().any(|pattern| pattern.is_match(line))
     }
 
     /// Whether noise is all that a line can be: one that only ends in a log message may begin with a refusal.
     fn begins_as_noise(&self, line: &str) -> bool {
         let line = line.trim_start();
-        self.noise.iter().any(|pattern| pattern.find(line).is_some_and(|found| found.start() == 0))
+        let mut patterns = self.noise.iter().chain(&self.log);
+        patterns.any(|pattern| pattern.find(line).is_some_and(|found| found.start() == 0))
+    }
+
+    /// Whether a log message came into the answer: it may have cut one line in two, each of which says something else.
+    #[must_use]
+    pub fn is_interrupted(&self, output: &str) -> bool {
+        output.lines().any(|line| self.is_log(line))
+    }
+
+    /// Whether an answer is text as it was meant.
+    #[must_use]
+    pub fn is_clean(&self, output: &str) -> bool {
+        !has_garbled_line(output) && !self.is_interrupted(output)
+    }
+
+    /// The answer without the log messages in it.
+    #[must_use]
+    pub fn without_logs(&self, output: &str) -> String {
+        output.lines().filter(|line| !self.is_log(line)).flat_map(|line| [line, "\n"]).collect()
     }
 
     /// The first line that says no.
     #[must_use]
     pub fn refusal(&self, output: &str) -> Option<(String, FailureClass)> {
-        output.lines().find_map(|line| {
-            if is_garbled(line)
-                || self.begins_as_noise(line)
-                || self.good.iter().any(|pattern| pattern.is_match(line))
-            {
+        let lines: Vec<_> = output.lines().collect();
+        lines.iter().enumerate().find_map(|(number, line)| {
+            if is_garbled(line) || self.begins_as_noise(line) || self.is_good(line) {
                 return None;
             }
-            let (_, class) = self.bad.iter().find(|(pattern, _)| pattern.is_match(line))?;
-            Some((line.trim().to_owned(), *class))
+            let whole = self.rejoined(&lines[number..]).filter(|whole| !is_garbled(whole));
+            if whole.as_ref().is_some_and(|whole| self.is_good(whole)) {
+                return None;
+            }
+            let class = whole.and_then(|whole| self.class_of(&whole)).or_else(|| self.class_of(line))?;
+            Some((line.trim().to_owned(), class))
         })
+    }
+
+    fn class_of(&self, line: &str) -> Option<FailureClass> {
+        self.bad.iter().find(|(pattern, _)| pattern.is_match(line)).map(|(_, class)| *class)
+    }
+
+    /// The first of these lines with what follows the log messages behind it, which may have cut it in two.
+    fn rejoined(&self, lines: &[&str]) -> Option<String> {
+        let (first, rest) = lines.split_first()?;
+        let logs = rest.iter().take_while(|line| line.trim().is_empty() || self.is_log(line)).count();
+        rest.get(logs).filter(|_| logs > 0).map(|second| format!("{first}{second}"))
     }
 
     /// Judges the answer to a configuration line.
@@ -78,8 +120,7 @@ impl OutputPatterns {
         if let Some((line, class)) = self.refusal(output) {
             return Judgement::Bad { line, class };
         }
-        let known =
-            |line: &&str| !self.is_noise(line) && !self.good.iter().any(|pattern| pattern.is_match(line));
+        let known = |line: &&str| !self.is_noise(line) && !self.is_good(line);
         let unclear: Vec<_> = output.lines().filter(known).map(|line| line.trim().to_owned()).collect();
         if unclear.is_empty() { Judgement::Fine } else { Judgement::Unclear(unclear) }
     }
@@ -97,7 +138,8 @@ mod tests {
                 (regex("locked exclusively"), FailureClass::ConfigurationLocked),
             ],
             good: vec![regex("^% Access VLAN does not exist. Creating vlan")],
-            noise: vec![regex(r"^%[A-Z_]+-\d-[A-Z_]+: ")],
+            noise: Vec::new(),
+            log: vec![regex(r"^%[A-Z_]+-\d-[A-Z_]+: ")],
         }
     }
 
@@ -112,7 +154,8 @@ mod tests {
         let loose = OutputPatterns {
             bad: vec![(Regex::new(r"^\s*%").expect("a pattern"), FailureClass::CommandRejected)],
             good: Vec::new(),
-            noise: vec![Regex::new(r"%[A-Z][A-Z0-9_]*-\d-[A-Z0-9_]+:").expect("a pattern")],
+            noise: Vec::new(),
+            log: vec![Regex::new(r"%[A-Z][A-Z0-9_]*-\d-[A-Z0-9_]+:").expect("a pattern")],
         };
         assert_eq!(loose.judge(" %LINK-5-CHANGED: Interface Gi1/0/1, changed state\n"), Judgement::Fine);
         let glued = loose.judge("% Invalid input%LINK-5-CHANGED: Interface Gi1/0/1\n");
@@ -124,6 +167,19 @@ mod tests {
         assert_eq!(patterns().judge("% Access VLAN does not exist. Creating vlan 142\n"), Judgement::Fine);
         assert_eq!(patterns().judge("%SYS-5-CONFIG_I: Configured from console\n\n"), Judgement::Fine);
         assert_eq!(patterns().judge(""), Judgement::Fine);
+    }
+
+    #[test]
+    fn a_success_that_a_log_line_cuts_in_two_is_no_refusal() {
+        let log = "%LINK-5-CHANGED: Interface Gi1/0/1, changed state";
+        let cut = format!("% Access VL\n{log}\nAN does not exist. Creating vlan 142\n");
+        assert!(matches!(patterns().judge(&cut), Judgement::Unclear(_)));
+        let refused = patterns().judge(&format!("% Access VL\n{log}\nAN is full\n"));
+        assert!(matches!(refused, Judgement::Bad { .. }), "{refused:?}");
+        let locked = patterns().judge(&format!("% Configuration is locked excl\n{log}\nusively\n"));
+        assert!(matches!(locked, Judgement::Bad { .. }), "{locked:?}");
+        assert!(patterns().is_interrupted(&cut) && !patterns().is_interrupted("% x\n"));
+        assert_eq!(patterns().without_logs(&format!("a\n{log}\nb")), "a\nb\n");
     }
 
     #[test]

@@ -4,10 +4,19 @@
 //! never accepts a host key that nobody vouched for, never lets a secret into an error or a transcript, and never takes
 //! silence, or words that it doesn't know, for success.
 
+mod algorithms;
+mod answer;
 mod connection;
+mod ending;
 mod exec;
+mod host_key;
+mod identification;
 mod judge;
+mod login;
 mod platform;
+#[cfg(test)]
+mod replay;
+pub mod scanner;
 mod secret;
 mod session;
 mod shell;
@@ -18,13 +27,16 @@ mod terminal;
 mod tests;
 mod transcript;
 
-pub use platform::{Platform, PlatformError, Platforms, Transport};
+pub use host_key::fingerprint;
+pub use platform::{Comment, Platform, PlatformError, Platforms, Question, Shell, Transport};
 
 use async_trait::async_trait;
-use connection::{Connection, connect};
+use connection::{Connection, CutUnlessDone, HostKeyCheck, connect};
+use russh::Channel;
+use russh::client::{Handle, Msg};
 use serde::Deserialize;
 use session::{Session, Wire};
-use shell::Dialog;
+use shell::{Dialog, Limits};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -49,8 +61,12 @@ pub struct Settings {
     pub key_exchange_ms: u64,
     /// For the login.
     pub authentication_ms: u64,
+    /// For the opening of a shell on the connection.
+    pub channel_ms: u64,
     /// For one command, from its line to the next prompt.
     pub command_ms: u64,
+    /// Of silence behind a prompt that nothing vouches for, before the switch is asked for it once more.
+    pub settle_ms: u64,
     /// For saving the configuration.
     pub save_ms: u64,
     /// For the answer of a kept session.
@@ -70,9 +86,21 @@ pub struct Settings {
     /// A known-hosts file for switches without a pinned key; empty is none.
     #[serde(deserialize_with = "path_or_none")]
     pub known_hosts: Option<PathBuf>,
+    /// Whether a switch's first host key is trusted when nobody knows one, and put on record.
+    pub trust_on_first_use: bool,
     /// A folder with platform files of the operator's own; empty is none.
     #[serde(deserialize_with = "path_or_none")]
     pub platforms: Option<PathBuf>,
+}
+
+impl Settings {
+    fn limits(&self) -> Limits {
+        Limits {
+            command: Duration::from_millis(self.command_ms),
+            settle: Duration::from_millis(self.settle_ms),
+            output_bytes: self.output_limit_bytes,
+        }
+    }
 }
 
 /// TOML has no null: an empty text stands for "none".
@@ -98,7 +126,9 @@ impl Default for Settings {
             connect_ms: 5_000,
             key_exchange_ms: 15_000,
             authentication_ms: 15_000,
+            channel_ms: 5_000,
             command_ms: 15_000,
+            settle_ms: 300,
             save_ms: 60_000,
             probe_ms: 2_000,
             close_ms: 2_000,
@@ -108,6 +138,7 @@ impl Default for Settings {
             output_limit_bytes: 1_048_576,
             transcript_limit_bytes: 16_384,
             known_hosts: None,
+            trust_on_first_use: false,
             platforms: None,
         }
     }
@@ -139,22 +170,21 @@ impl Driver {
         let wire = match &platform.shell {
             None => Wire::Exec,
             Some(shell) => {
-                let limit = Duration::from_millis(self.settings.command_ms);
-                let lost =
-                    |error: russh::Error| DriverFailure::new(FailureClass::SessionLost, error.to_string());
-                let channel = connection.handle.channel_open_session().await.map_err(lost)?;
-                channel.request_pty(false, "vt100", 511, 1_000, 0, 0, &[]).await.map_err(lost)?;
-                channel.request_shell(false).await.map_err(lost)?;
-                let output_limit = self.settings.output_limit_bytes;
-                let mut dialog = Dialog::begin(channel, shell, limit, output_limit, &mut transcript).await?;
+                let channel = self.open_shell(&connection.handle, switch).await?;
+                let mut dialog =
+                    Dialog::begin(channel, platform, shell, self.settings.limits(), &mut transcript).await?;
                 check_host_name(switch, shell, dialog.prompt())?;
                 if !shell.privileged_prompt.is_match(dialog.prompt()) {
                     let password =
                         switch.credentials.enable_password.as_ref().map(secret::resolve).transpose()?;
-                    dialog.enable(shell, password.as_ref(), limit, &mut transcript).await?;
+                    dialog.enable(shell, password.as_ref(), &mut transcript).await?;
                 }
                 for line in &shell.opening {
-                    dialog.command(shell, line, limit, &mut transcript).await?;
+                    let answer = dialog.command(shell, line, &mut transcript).await?;
+                    if let Some((refusal, _)) = platform.output.refusal(&answer.text) {
+                        // What it was for is met as it comes: a pager is answered, a wrapped line put together.
+                        transcript.remark(&format!("{line:?} was refused with {refusal:?}"));
+                    }
                 }
                 Wire::Shell(dialog)
             }
@@ -167,7 +197,36 @@ impl Driver {
             wire,
             transcript,
             guard: guard.clone(),
+            first_seen_host_key: connection.first_seen_host_key,
         })
+    }
+
+    /// Some switches refuse the shell, and not the login, when their lines are taken; others never answer.
+    async fn open_shell(
+        &self,
+        handle: &Handle<HostKeyCheck>,
+        switch: &Switch,
+    ) -> Result<Channel<Msg>, DriverFailure> {
+        let limit = Duration::from_millis(self.settings.channel_ms);
+        let opening = async {
+            let channel = handle.channel_open_session().await?;
+            channel.request_pty(false, "vt100", 511, 1_000, 0, 0, &[]).await?;
+            channel.request_shell(false).await?;
+            Ok(channel)
+        };
+        let place = format!("{}:{}", switch.host, switch.ssh_port);
+        match timeout(limit, opening).await {
+            Ok(Ok(channel)) => Ok(channel),
+            Ok(Err(russh::Error::ChannelOpenFailure(why))) => {
+                let text = format!("{place} took the login and refused a shell ({why:?})");
+                Err(DriverFailure::new(FailureClass::NoFreeVty, text))
+            }
+            Ok(Err(error)) => Err(DriverFailure::new(FailureClass::SessionLost, format!("{place}: {error}"))),
+            Err(_) => {
+                let text = format!("{place} opened no shell within ssh.channel_ms = {}", limit.as_millis());
+                Err(DriverFailure::new(FailureClass::SessionLost, text))
+            }
+        }
     }
 }
 
@@ -200,8 +259,12 @@ impl SwitchDriver for Driver {
             return Err(DriverFailure::new(FailureClass::Misconfigured, text));
         }
         let connection = connect(&self.settings, switch, guard).await?;
+        let cut = CutUnlessDone::new(guard);
         match self.set_up(switch, connection, guard).await {
-            Ok(session) => Ok(Box::new(session)),
+            Ok(session) => {
+                cut.done();
+                Ok(Box::new(session))
+            }
             Err(failure) => {
                 let limit = Duration::from_millis(self.settings.close_ms);
                 let _ = timeout(limit, guard.shut_down()).await;

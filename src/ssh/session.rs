@@ -5,6 +5,7 @@ use super::connection::{HostKeyCheck, is_gone};
 use super::exec;
 use super::judge::{Judgement, has_garbled_line};
 use super::platform::{Platform, Platforms, Shell};
+use super::scanner::Answer;
 use super::shell::Dialog;
 use super::transcript::Transcript;
 use async_trait::async_trait;
@@ -40,6 +41,7 @@ pub struct Session {
     pub(super) wire: Wire,
     pub(super) transcript: Transcript,
     pub(super) guard: SessionGuard,
+    pub(super) first_seen_host_key: Option<String>,
 }
 
 fn millis(limit: u64) -> Duration {
@@ -52,39 +54,37 @@ impl Session {
     }
 
     /// Sends one command and returns its answer.
-    async fn command(&mut self, platform: &Platform, line: &str) -> Result<String, DriverFailure> {
-        let limit = millis(self.settings.command_ms);
+    async fn command(&mut self, platform: &Platform, line: &str) -> Result<Answer, DriverFailure> {
         match &mut self.wire {
-            Wire::Shell(dialog) => {
-                dialog.command(shell_of(platform), line, limit, &mut self.transcript).await
-            }
+            Wire::Shell(dialog) => dialog.command(shell_of(platform), line, &mut self.transcript).await,
             Wire::Exec => {
-                let limits = (limit, self.settings.output_limit_bytes);
-                exec::run(&self.handle, line, limits, &mut self.transcript)
-                    .await
-                    .map(|ran| ran.into_judged_text())
+                let limits = (millis(self.settings.command_ms), self.settings.output_limit_bytes);
+                let ran = exec::run(&self.handle, line, limits, &mut self.transcript).await?;
+                Ok(Answer { text: ran.into_judged_text(), prompt: String::new(), is_whole: true })
             }
         }
     }
 
-    /// Reads until an answer is clean, or garbled twice the same: line noise doesn't repeat itself, a description in an
-    /// encoding of its own does. A part that was lost in noise would be taken for one that isn't there, and an undo would
-    /// make it so. For the same reason an answer that lacks what its platform says it must have is no answer.
+    /// Reads until an answer is clean, or twice the same although it isn't: neither line noise nor a log message between
+    /// the lines repeats itself, a description in an encoding of its own does. A part that was lost in noise, or cut by a
+    /// message, would be taken for another one, and an undo would make it so. For the same reason an answer that lacks
+    /// what its platform says it must have is no answer.
     async fn read(
         &mut self,
         platform: &Platform,
         number: usize,
         line: &str,
     ) -> Result<String, DriverFailure> {
-        let mut last = None;
+        let mut last: Option<String> = None;
         for _ in 0..READS {
             let answer = self.command(platform, line).await?;
             self.must_be_privileged(platform, line)?;
-            let is_clean = !has_garbled_line(&answer) || last.as_ref() == Some(&answer);
-            if is_clean && platform.is_whole(number, &answer) {
-                return Ok(answer);
+            let text = platform.output.without_logs(&answer.text);
+            let is_settled = last.as_ref() == Some(&text) || platform.output.is_clean(&answer.text);
+            if is_settled && platform.is_whole(number, &answer) {
+                return Ok(text);
             }
-            last = Some(answer);
+            last = Some(text);
         }
         Err(self.unreadable(line, &last.unwrap_or_default()))
     }
@@ -105,19 +105,38 @@ impl Session {
 
     /// Sends the lines one by one; the first that is refused ends it.
     async fn send_lines(&mut self, platform: &Platform, lines: &[String]) -> Result<(), DriverFailure> {
-        for line in lines {
-            let answer = self.command(platform, line).await?;
-            self.must_configure(platform, line)?;
-            match platform.output.judge(&answer) {
-                Judgement::Fine => {}
-                Judgement::Unclear(unclear) => {
-                    self.transcript
-                        .remark(&format!("unclear, left to the read-back: {}", unclear.join(" / ")));
-                }
-                Judgement::Bad { line: answer, class } => return Err(self.refused(line, &answer, class)),
-            }
+        for (number, line) in lines.iter().enumerate() {
+            let sent = self.send_line(platform, line).await;
+            sent.map_err(|failure| self.with_progress(failure, number, lines))?;
         }
         Ok(())
+    }
+
+    async fn send_line(&mut self, platform: &Platform, line: &str) -> Result<(), DriverFailure> {
+        let answer = self.command(platform, line).await?;
+        self.must_configure(platform, line)?;
+        match platform.judge(&answer) {
+            Judgement::Fine => Ok(()),
+            Judgement::Unclear(unclear) => {
+                self.transcript.remark(&format!("unclear, left to the read-back: {}", unclear.join(" / ")));
+                Ok(())
+            }
+            Judgement::Bad { line: answer, class } => Err(self.refused(line, &answer, class)),
+        }
+    }
+
+    /// A failure that also tells which lines the switch may have: what was answered is there, what wasn't is unknown.
+    fn with_progress(&mut self, failure: DriverFailure, number: usize, lines: &[String]) -> DriverFailure {
+        let became =
+            if failure.class.leaves_session_usable() { "refused" } else { "sent, its effect unknown" };
+        let (place, all) = (number + 1, lines.len());
+        let left = all - place;
+        let text = format!(
+            "{} (line {place} of {all} was {became}; {number} before it were answered, {left} behind it not sent)",
+            failure.detail
+        );
+        self.transcript.remark(&format!("line {place} of {all}: {became}"));
+        DriverFailure { detail: text, ..failure }
     }
 
     async fn apply_in_shell(&mut self, platform: &Platform, lines: &[String]) -> Result<(), DriverFailure> {
@@ -130,18 +149,30 @@ impl Session {
             Err(failure) if failure.class.leaves_session_usable() => {}
             Err(_) => return sent,
         }
-        self.command(platform, &shell.leave_configuration).await?;
-        if self.stands_at(&shell.configuration_prompt) {
-            return Err(self.wrong_mode(&shell.leave_configuration));
+        match self.leave_configuration(platform, shell).await {
+            Err(failure) if !failure.class.leaves_session_usable() => Err(failure),
+            left => sent.and(left),
         }
-        sent
+    }
+
+    /// What was said late, or is said to the leaving itself, counts too.
+    async fn leave_configuration(&mut self, platform: &Platform, shell: &Shell) -> Result<(), DriverFailure> {
+        let line = &shell.leave_configuration;
+        let answer = self.command(platform, line).await?;
+        if self.stands_at(&shell.configuration_prompt) {
+            return Err(self.wrong_mode(line));
+        }
+        match platform.output.refusal(&answer.text).filter(|_| answer.is_whole) {
+            Some((refusal, class)) => Err(self.refused(line, &refusal, class)),
+            None => Ok(()),
+        }
     }
 
     async fn enter_configuration(&mut self, platform: &Platform, shell: &Shell) -> Result<(), DriverFailure> {
         let line = &shell.enter_configuration;
         let answer = self.command(platform, line).await?;
         self.must_be_privileged(platform, line)?;
-        if let Judgement::Bad { line: answer, class } = platform.output.judge(&answer) {
+        if let Judgement::Bad { line: answer, class } = platform.output.judge(&answer.text) {
             return Err(self.refused(line, &answer, class));
         }
         if self.stands_at(&shell.configuration_prompt) {
@@ -197,6 +228,10 @@ impl Session {
 
 #[async_trait]
 impl SwitchSession for Session {
+    fn first_seen_host_key(&self) -> Option<String> {
+        self.first_seen_host_key.clone()
+    }
+
     async fn probe(&mut self) -> Result<(), DriverFailure> {
         let limit = millis(self.settings.probe_ms);
         let lost = |why: String| {
@@ -255,10 +290,10 @@ impl SwitchSession for Session {
         let answer =
             dialog.converse(shell, &save.command, &save.questions, limit, &mut self.transcript).await?;
         self.must_be_privileged(platform, &save.command)?;
-        if save.saved_if.is_match(&answer) {
+        if save.saved_if.is_match(&answer.text) {
             return Ok(());
         }
-        Err(self.refused(&save.command, answer.trim(), FailureClass::SaveFailed))
+        Err(self.refused(&save.command, answer.text.trim(), FailureClass::SaveFailed))
     }
 
     fn take_transcript(&mut self) -> String {

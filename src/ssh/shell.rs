@@ -1,18 +1,20 @@
-//! The dialog with an interactive shell: a line is sent, and what comes back until the next prompt is its answer.
+//! The dialog with an interactive shell: a line is sent, and what comes back until the prompt behind it is its answer.
 //!
-//! It knows where it stands by the prompt alone: learned from the device when the shell opens, twice the same, so that a
-//! banner that looks like one isn't taken for it. It never sends a line without having seen the prompt for the one before.
+//! What was seen, and whether it is the end, the scanner says; here it is acted on, and here is the time: how long to wait, and
+//! when to ask a silent device for its prompt once more. It never sends a line without having seen the prompt for the one
+//! before. A comment that frames an answer travels with its line, at no cost in round trips, except where a question or a
+//! pager may take it for its answer: there it follows when the prompt stands.
 
-use super::platform::Shell;
-use super::terminal::Screen;
+use super::platform::{Platform, Question, Shell};
+use super::scanner::{Answer, Scanner, Seen};
 use super::transcript::Transcript;
-use regex::Regex;
 use russh::client::Msg;
 use russh::{Channel, ChannelMsg};
 use std::time::Duration;
 use switchyard_actors::domain::failure::{DriverFailure, FailureClass};
 use switchyard_actors::domain::text::Secret;
 use tokio::time::{Instant, timeout_at};
+use uuid::Uuid;
 
 /// How much of what was seen goes into an error.
 const TAIL_CHARS: usize = 200;
@@ -20,18 +22,59 @@ const TAIL_CHARS: usize = 200;
 /// Characters of the device's name that every prompt keeps: some devices cut their name in the configuration mode.
 const STEM_CHARS: usize = 8;
 
+/// How often a device is asked for its prompt once more within one exchange: a device that is deaf gets no heap of lines.
+const ASKED_AGAIN: u32 = 3;
+
+/// Limits of a dialog.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// For one command, from its line to the next prompt.
+    pub command: Duration,
+    /// Of silence behind a prompt that nothing vouches for, before it is asked for once more.
+    pub settle: Duration,
+    /// The most output of one command.
+    pub output_bytes: usize,
+}
+
+/// How an answer's end is known on this session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Framing {
+    /// By the echo of the line, and the prompt: comments are refused, or there are none.
+    Plain,
+    /// By a comment that is typed together with the line.
+    Ahead,
+    /// By a comment that is typed when the prompt stands: what is typed ahead was taken for an answer once.
+    Behind,
+}
+
+/// Comments that no earlier one equals.
+#[derive(Debug)]
+struct Nonces {
+    session: u32,
+    count: u32,
+}
+
+impl Nonces {
+    fn next(&mut self, shell: &Shell) -> Option<String> {
+        self.count += 1;
+        shell.comment.as_ref().map(|comment| comment.with(&format!("{:08x}{:04x}", self.session, self.count)))
+    }
+}
+
 /// A shell, standing at a prompt.
 pub struct Dialog {
     channel: Channel<Msg>,
-    screen: Screen,
-    stem: String,
+    scanner: Scanner,
+    framing: Framing,
+    nonces: Nonces,
     prompt: String,
+    limits: Limits,
 }
 
 /// What the dialog waits for beside the prompt.
 struct Awaited<'a> {
     shell: &'a Shell,
-    questions: &'a [(Regex, String)],
+    questions: &'a [Question],
     deadline: Instant,
 }
 
@@ -39,42 +82,90 @@ struct Awaited<'a> {
 enum Came {
     Prompt,
     Question(usize),
+    /// A prompt, and asking for it again didn't make it any surer.
+    Doubtful,
 }
 
 impl Dialog {
-    /// Waits for the first prompt, and asks for it again to be sure.
+    /// Waits for the first prompt, and asks for it again to be sure: with a comment, which also tells whether the device
+    /// takes them.
     ///
     /// # Errors
     /// [`DriverFailure`].
     pub async fn begin(
         channel: Channel<Msg>,
+        platform: &Platform,
         shell: &Shell,
-        limit: Duration,
-        output_limit_bytes: usize,
+        limits: Limits,
         transcript: &mut Transcript,
     ) -> Result<Self, DriverFailure> {
-        let screen = Screen::new(output_limit_bytes);
-        let mut dialog = Self { channel, screen, stem: String::new(), prompt: String::new() };
-        let awaited = Awaited { shell, questions: &[], deadline: Instant::now() + limit };
-        dialog.wait(&awaited).await.map_err(|failure| transcript.redacted(failure))?;
-        let mut seen = dialog.screen.last_line();
-        loop {
-            dialog.screen.clear();
-            dialog.send("\n").await?;
-            dialog.wait(&awaited).await.map_err(|failure| transcript.redacted(failure))?;
-            let now = dialog.screen.last_line();
-            if now == seen {
-                break;
-            }
-            seen = now;
-        }
-        transcript.received(&seen);
-        let name =
-            shell.host_name.captures(&seen).and_then(|groups| groups.get(1)).map_or("", |name| name.as_str());
-        dialog.stem = name.chars().take(STEM_CHARS).collect();
-        dialog.prompt = seen;
-        dialog.screen.clear();
+        let (session, _) = Uuid::new_v4().as_u64_pair();
+        let mut dialog = Self {
+            channel,
+            scanner: Scanner::new(limits.output_bytes),
+            framing: Framing::Plain,
+            nonces: Nonces { session: session as u32, count: 0 },
+            prompt: String::new(),
+            limits,
+        };
+        let questions = shell.questions_after("");
+        let awaited = Awaited { shell, questions: &questions, deadline: Instant::now() + limits.command };
+        let met = dialog.meet(&awaited, platform, transcript).await;
+        met.map_err(|failure| transcript.redacted(failure))?;
+        dialog.stand_at(shell, transcript);
+        transcript.received(&dialog.prompt);
         Ok(dialog)
+    }
+
+    async fn meet(
+        &mut self,
+        awaited: &Awaited<'_>,
+        platform: &Platform,
+        transcript: &mut Transcript,
+    ) -> Result<(), DriverFailure> {
+        self.scanner.begin("", None);
+        self.until_any_prompt(awaited).await?;
+        if awaited.shell.comment.is_some() {
+            self.ask_again(awaited.shell, true).await?;
+            if self.has_prompt(awaited).await? && self.comment_was_taken(awaited.shell, platform) {
+                self.framing = Framing::Ahead;
+                return Ok(());
+            }
+            transcript.remark("the device takes no comments: its answers are told by echo and prompt alone");
+            self.scanner.begin("", None);
+        }
+        loop {
+            self.ask_again(awaited.shell, false).await?;
+            if self.has_prompt(awaited).await? {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn has_prompt(&mut self, awaited: &Awaited<'_>) -> Result<bool, DriverFailure> {
+        loop {
+            match self.wait(awaited).await? {
+                Came::Prompt => return Ok(true),
+                Came::Doubtful => return Ok(false),
+                Came::Question(number) => self.answer(awaited, number).await?,
+            }
+        }
+    }
+
+    /// The first thing that looks like a prompt, which may be part of a banner; questions before it are answered.
+    async fn until_any_prompt(&mut self, awaited: &Awaited<'_>) -> Result<(), DriverFailure> {
+        loop {
+            match self.scanner.look(awaited.shell, awaited.questions) {
+                Seen::Doubtful | Seen::Prompt => return Ok(()),
+                Seen::Question(number) => self.answer(awaited, number).await?,
+                Seen::Pager => self.turn_page(awaited.shell).await?,
+                Seen::Nothing => drop(self.receive(awaited.deadline).await?),
+            }
+        }
+    }
+
+    fn comment_was_taken(&self, shell: &Shell, platform: &Platform) -> bool {
+        self.scanner.said_to_comment(shell).lines().all(|line| platform.output.is_noise(line))
     }
 
     /// The prompt that the dialog stands at.
@@ -83,8 +174,59 @@ impl Dialog {
         &self.prompt
     }
 
+    /// Whether answers are framed by comments.
+    #[must_use]
+    pub fn is_framed(&self) -> bool {
+        self.framing != Framing::Plain
+    }
+
+    /// Takes the prompt that was seen for the one we stand at. The device may have been given another name meanwhile.
+    fn stand_at(&mut self, shell: &Shell, transcript: &mut Transcript) {
+        let seen = self.scanner.answer(shell).prompt;
+        if !self.prompt.is_empty() && !seen.starts_with(&stem_of(&self.prompt, shell)) {
+            transcript.remark(&format!(
+                "the device has another name: its prompt was {:?}, and is {seen:?}",
+                self.prompt
+            ));
+        }
+        self.scanner.learn(stem_of(&seen, shell));
+        self.prompt = seen;
+    }
+
     async fn send(&mut self, text: &str) -> Result<(), DriverFailure> {
         self.channel.data_bytes(text.as_bytes().to_vec()).await.map_err(|error| lost(&error.to_string()))
+    }
+
+    /// Types a line, and the comment ahead of its answer where nothing can take it for something else.
+    async fn type_line(&mut self, shell: &Shell, line: &str, may_ask: bool) -> Result<(), DriverFailure> {
+        let is_ahead = self.framing == Framing::Ahead && !may_ask;
+        let comment = if is_ahead { self.nonces.next(shell) } else { None };
+        let end = &shell.line_end;
+        let text = match &comment {
+            Some(comment) => format!("{line}{end}{comment}{end}"),
+            None => format!("{line}{end}"),
+        };
+        self.scanner.begin(line, comment);
+        self.send(&text).await
+    }
+
+    async fn ask_again(&mut self, shell: &Shell, with_comment: bool) -> Result<(), DriverFailure> {
+        let comment = if with_comment { self.nonces.next(shell) } else { None };
+        let text = format!("{}{}", comment.as_deref().unwrap_or_default(), shell.line_end);
+        self.scanner.ask_again(comment);
+        self.send(&text).await
+    }
+
+    async fn answer(&mut self, awaited: &Awaited<'_>, number: usize) -> Result<(), DriverFailure> {
+        let question = &awaited.questions[number];
+        let end = if question.enter { awaited.shell.line_end.as_str() } else { "" };
+        self.scanner.answer_question(&question.answer);
+        self.send(&format!("{}{end}", question.answer)).await
+    }
+
+    async fn turn_page(&mut self, shell: &Shell) -> Result<(), DriverFailure> {
+        self.scanner.turn_page();
+        self.send(&shell.pager_answer).await
     }
 
     /// Sends a line and returns its answer, without echo, prompt and pagers.
@@ -95,10 +237,9 @@ impl Dialog {
         &mut self,
         shell: &Shell,
         line: &str,
-        limit: Duration,
         transcript: &mut Transcript,
-    ) -> Result<String, DriverFailure> {
-        self.converse(shell, line, &[], limit, transcript).await
+    ) -> Result<Answer, DriverFailure> {
+        self.converse(shell, line, &[], self.limits.command, transcript).await
     }
 
     /// The same, answering questions that the device may ask in between.
@@ -109,45 +250,47 @@ impl Dialog {
         &mut self,
         shell: &Shell,
         line: &str,
-        questions: &[(Regex, String)],
+        questions: &[Question],
         limit: Duration,
         transcript: &mut Transcript,
-    ) -> Result<String, DriverFailure> {
+    ) -> Result<Answer, DriverFailure> {
         transcript.sent(&format!("{}{line}", self.prompt));
-        self.screen.clear();
-        self.send(&format!("{line}\n")).await?;
-        let awaited = Awaited { shell, questions, deadline: Instant::now() + limit };
-        let mut output = String::new();
+        let questions = [questions, &shell.questions_after(line)].concat();
+        self.type_line(shell, line, !questions.is_empty()).await?;
+        let awaited = Awaited { shell, questions: &questions, deadline: Instant::now() + limit };
+        if let Err(failure) = self.until_prompt(&awaited, transcript).await {
+            transcript.received(&self.scanner.seen());
+            return Err(transcript.redacted(failure));
+        }
+        let answer = self.scanner.answer(shell);
+        transcript.received(&answer.text);
+        if self.scanner.has_lost_keys(shell) {
+            transcript.remark(
+                "what was typed ahead was taken for an answer: from now on a comment follows the prompt",
+            );
+            self.framing = Framing::Behind;
+        }
+        self.stand_at(shell, transcript);
+        Ok(answer)
+    }
+
+    async fn until_prompt(
+        &mut self,
+        awaited: &Awaited<'_>,
+        transcript: &mut Transcript,
+    ) -> Result<(), DriverFailure> {
         loop {
-            let came = match self.wait(&awaited).await {
-                Ok(came) => came,
-                Err(failure) => {
-                    transcript.received(&self.screen.ended_lines());
-                    transcript.received(&self.screen.last_line());
-                    return Err(transcript.redacted(failure));
-                }
-            };
-            output.push_str(&self.screen.ended_lines());
-            let last = self.screen.last_line();
-            self.screen.clear();
-            match came {
-                Came::Prompt => {
-                    self.prompt = last;
-                    break;
-                }
+            match self.wait(awaited).await? {
+                Came::Prompt if self.scanner.has_overflowed() => return Err(self.no_prompt()),
+                Came::Prompt => return Ok(()),
                 Came::Question(number) => {
-                    let answer = &questions[number].1;
-                    transcript.received(&last);
-                    transcript.sent(answer);
-                    output.push_str(&last);
-                    output.push('\n');
-                    self.send(&format!("{answer}\n")).await?;
+                    transcript.received(&self.scanner.last_line());
+                    transcript.sent(&awaited.questions[number].answer);
+                    self.answer(awaited, number).await?;
                 }
+                Came::Doubtful => drop(self.receive(awaited.deadline).await?),
             }
         }
-        let answer = without_echo(&output, line);
-        transcript.received(&answer);
-        Ok(answer)
     }
 
     /// Asks for privilege, and gives the password if it is asked for.
@@ -158,30 +301,17 @@ impl Dialog {
         &mut self,
         shell: &Shell,
         password: Option<&Secret>,
-        limit: Duration,
         transcript: &mut Transcript,
     ) -> Result<(), DriverFailure> {
         transcript.sent(&format!("{}{}", self.prompt, shell.enable));
-        self.screen.clear();
-        self.send(&format!("{}\n", shell.enable)).await?;
-        let question = [(shell.enable_password_prompt.clone(), String::new())];
-        let awaited = Awaited { shell, questions: &question, deadline: Instant::now() + limit };
-        let came = self.wait(&awaited).await.map_err(|failure| transcript.redacted(failure))?;
-        if let Came::Question(_) = came {
-            let refused = |text: &str| DriverFailure::new(FailureClass::AuthenticationRefused, text);
-            let password = password.ok_or_else(|| {
-                refused("the switch asks for an enable password, and the inventory has none")
-            })?;
-            transcript.sent_secret();
-            self.screen.clear();
-            self.send(&format!("{}\n", password.reveal())).await?;
-            let came = self.wait(&awaited).await.map_err(|failure| transcript.redacted(failure))?;
-            if let Came::Question(_) = came {
-                return Err(refused("the switch refused the enable password"));
-            }
+        self.type_line(shell, &shell.enable, true).await?;
+        let question = std::slice::from_ref(&shell.enable_password_prompt);
+        let awaited = Awaited { shell, questions: question, deadline: Instant::now() + self.limits.command };
+        let asked = self.wait(&awaited).await.map_err(|failure| transcript.redacted(failure))?;
+        if let Came::Question(_) = asked {
+            self.give_password(&awaited, password, transcript).await?;
         }
-        self.prompt = self.screen.last_line();
-        self.screen.clear();
+        self.stand_at(shell, transcript);
         if shell.privileged_prompt.is_match(&self.prompt) {
             return Ok(());
         }
@@ -189,75 +319,96 @@ impl Dialog {
         Err(DriverFailure::new(FailureClass::AuthenticationRefused, text))
     }
 
-    /// Reads until a prompt, a question, the deadline, or the end.
+    async fn give_password(
+        &mut self,
+        awaited: &Awaited<'_>,
+        password: Option<&Secret>,
+        transcript: &mut Transcript,
+    ) -> Result<(), DriverFailure> {
+        let refused = |text: &str| DriverFailure::new(FailureClass::AuthenticationRefused, text);
+        let password = password
+            .ok_or_else(|| refused("the switch asks for an enable password, and the inventory has none"))?;
+        transcript.sent_secret();
+        self.scanner.answer_question("");
+        self.send(&format!("{}{}", password.reveal(), awaited.shell.line_end)).await?;
+        match self.wait(awaited).await.map_err(|failure| transcript.redacted(failure))? {
+            Came::Question(_) => Err(refused("the switch refused the enable password")),
+            Came::Prompt | Came::Doubtful => Ok(()),
+        }
+    }
+
+    /// Reads until a prompt, a question, the deadline, or the end. A pager is answered on the way, and a prompt that
+    /// nothing vouches for is asked for again when the device has fallen silent.
     async fn wait(&mut self, awaited: &Awaited<'_>) -> Result<Came, DriverFailure> {
+        let mut asked = 0;
         loop {
-            if let Some(came) = self.look(awaited).await? {
-                return Ok(came);
-            }
-            let message = timeout_at(awaited.deadline, self.channel.wait()).await;
-            match message {
-                Ok(Some(ChannelMsg::Data { data } | ChannelMsg::ExtendedData { data, .. })) => {
-                    self.screen.feed(&data)
+            let seen = self.scanner.look(awaited.shell, awaited.questions);
+            match seen {
+                Seen::Question(number) => return Ok(Came::Question(number)),
+                Seen::Pager => self.turn_page(awaited.shell).await?,
+                Seen::Prompt if self.is_framed() && !self.scanner.is_framed() => {
+                    self.ask_again(awaited.shell, true).await?;
                 }
-                Ok(Some(ChannelMsg::Close | ChannelMsg::Eof) | None) => {
-                    return Err(lost(&format!(
-                        "the switch closed the session; last seen: {:?}",
-                        self.tail()
-                    )));
+                Seen::Prompt => return Ok(Came::Prompt),
+                Seen::Doubtful | Seen::Nothing => {
+                    if self.receive(awaited.deadline).await? || !self.may_be_waited_for(seen, awaited.shell) {
+                        continue;
+                    }
+                    if asked == ASKED_AGAIN {
+                        return Ok(Came::Doubtful);
+                    }
+                    asked += 1;
+                    self.ask_again(awaited.shell, self.is_framed() || self.scanner.is_framed()).await?;
                 }
-                Ok(Some(ChannelMsg::Failure)) => {
-                    return Err(lost("the switch refused a terminal or a shell"));
-                }
-                Ok(Some(_)) => {}
-                Err(_) => return Err(self.no_prompt()),
             }
         }
     }
 
-    /// Whether what stands in the last line is what is waited for. A pager is answered on the way.
-    async fn look(&mut self, awaited: &Awaited<'_>) -> Result<Option<Came>, DriverFailure> {
-        let last = self.screen.last_line();
-        if last.is_empty() {
-            return Ok(None);
+    /// Whether a silent device may be standing at its prompt.
+    fn may_be_waited_for(&self, seen: Seen, shell: &Shell) -> bool {
+        seen == Seen::Doubtful || self.scanner.has_seen_prompt(shell)
+    }
+
+    /// Takes in what comes next; `false` when nothing came for a while.
+    async fn receive(&mut self, deadline: Instant) -> Result<bool, DriverFailure> {
+        let until = deadline.min(Instant::now() + self.limits.settle);
+        match timeout_at(until, self.channel.wait()).await {
+            Ok(Some(ChannelMsg::Data { data } | ChannelMsg::ExtendedData { data, .. })) => {
+                self.scanner.feed(&data);
+                Ok(true)
+            }
+            Ok(Some(ChannelMsg::Close | ChannelMsg::Eof) | None) => {
+                Err(lost(&format!("the switch closed the session; last seen: {:?}", self.tail())))
+            }
+            Ok(Some(ChannelMsg::Failure)) => Err(lost("the switch refused a terminal or a shell")),
+            Ok(Some(_)) => Ok(true),
+            Err(_) if Instant::now() >= deadline => Err(self.no_prompt()),
+            Err(_) => Ok(false),
         }
-        if awaited.shell.pager.is_match(&last) {
-            self.screen.drop_last_line();
-            let answer = awaited.shell.pager_answer.clone();
-            self.send(&answer).await?;
-            return Ok(None);
-        }
-        if let Some(number) = awaited.questions.iter().position(|(pattern, _)| pattern.is_match(&last)) {
-            return Ok(Some(Came::Question(number)));
-        }
-        // Before a line's own echo has ended, a prompt is the one that we stood at.
-        let echoed = self.screen.has_ended_line() || self.stem.is_empty();
-        let is_prompt = echoed && last.starts_with(&self.stem) && awaited.shell.prompt.is_match(&last);
-        Ok(is_prompt.then_some(Came::Prompt))
     }
 
     fn tail(&self) -> String {
-        let text = format!("{}{}", self.screen.ended_lines(), self.screen.last_line());
+        let text = self.scanner.seen();
         let from = text.chars().count().saturating_sub(TAIL_CHARS);
         text.chars().skip(from).collect()
     }
 
     fn no_prompt(&self) -> DriverFailure {
-        let more =
-            if self.screen.has_overflowed() { ", after more output than ssh.output_limit_bytes" } else { "" };
+        let more = if self.scanner.has_overflowed() {
+            ", after more output than ssh.output_limit_bytes"
+        } else {
+            ""
+        };
         let text = format!("no prompt within the time limit{more}; last seen: {:?}", self.tail());
         DriverFailure::new(FailureClass::PromptNotSeen, text)
     }
 }
 
-fn lost(why: &str) -> DriverFailure {
-    DriverFailure::new(FailureClass::SessionLost, why)
+fn stem_of(prompt: &str, shell: &Shell) -> String {
+    let name = shell.host_name.captures(prompt).and_then(|groups| groups.get(1));
+    name.map_or("", |name| name.as_str()).chars().take(STEM_CHARS).collect()
 }
 
-/// The output without the line that was typed.
-fn without_echo(output: &str, line: &str) -> String {
-    match output.split_once('\n') {
-        Some((first, rest)) if first.trim_end().ends_with(line.trim()) => rest.to_owned(),
-        _ => output.to_owned(),
-    }
+fn lost(why: &str) -> DriverFailure {
+    DriverFailure::new(FailureClass::SessionLost, why)
 }

@@ -77,6 +77,17 @@ impl Templates {
         self.render(key, values)
     }
 
+    /// Renders a comment, which knows its nonce alone.
+    ///
+    /// # Errors
+    /// What could not be rendered.
+    pub fn comment(text: &str, nonce: &str) -> Result<String, String> {
+        let mut templates = Self::default();
+        templates.add("comment", text)?;
+        let lines = templates.render("comment", context! { nonce })?;
+        lines.into_iter().next().ok_or_else(|| "no line".to_owned())
+    }
+
     fn render(&self, key: &str, values: Value) -> Result<Vec<String>, String> {
         let template = self.0.get_template(key).map_err(|error| error.to_string())?;
         let text = template.render(values).map_err(|error| format!("{error:#}"))?;

@@ -1,5 +1,11 @@
 //! The driver against simulated switches: real SSH, real dialogs, faults on order.
 
+mod access;
+mod cut;
+mod cutter;
+mod openssh;
+
+use super::scanner::Answer;
 use super::*;
 use crate::simulator::{
     Addressing, FallBack, Fault, Personality, SimulatedFleet, SimulatedSwitch, SwitchPlan,
@@ -51,8 +57,8 @@ impl Bench {
         let credentials = Credentials {
             username: "admin".into(),
             password: Some(SecretRef::File(password_file())),
-            private_key: None,
             enable_password,
+            ..Credentials::default()
         };
         let switch = Switch {
             id: SwitchId::parse("sw").expect("valid"),
@@ -63,6 +69,8 @@ impl Bench {
             host_key: Some(device.host_key()),
             host_name: Some("access-sw-17".into()),
             captive_portal_vlan: VlanId::try_from(999).expect("valid"),
+            allow_algorithms: Vec::new(),
+            jump_host: None,
         };
         let settings = Settings {
             connect_ms: 2_000,
@@ -413,7 +421,10 @@ fn an_answer_is_whole_when_it_has_what_it_must_have_or_says_no() {
     ];
     for (platform, command, answer, expected) in table {
         let platform = platforms.get(platform).expect("it ships");
-        assert_eq!(platform.is_whole(command, answer), expected, "{}: {answer:?}", platform.name);
+        let text = answer.to_owned();
+        let answer = Answer { text, prompt: String::new(), is_whole: true };
+        assert_eq!(platform.is_whole(command, &answer), expected, "{}: {answer:?}", platform.name);
+        assert!(!platform.is_whole(command, &Answer { is_whole: false, ..answer }));
     }
 }
 
@@ -520,6 +531,86 @@ async fn when_the_tenure_is_over_not_a_byte_leaves_any_more() {
     // Nor is a new login begun.
     assert!(bench.open().await.is_err());
     assert_eq!(bench.device().counts().commands, commands);
+}
+
+/// The built-in platform of a bench, with something in its file changed.
+fn with_platform(bench: &mut Bench, change: impl Fn(&str) -> String) {
+    let text = match bench.switch.platform.as_str() {
+        "cisco_ios" => include_str!("../../config/platforms/cisco_ios.toml"),
+        _ => include_str!("../../config/platforms/arista_eos.toml"),
+    };
+    let changed = change(text);
+    assert_ne!(changed, text, "the change changes something");
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("changed.toml"), changed).expect("written");
+    let platforms = Platforms::load(Some(folder.path())).expect("still a platform");
+    bench.driver = Driver::new(bench.driver.settings.clone(), platforms);
+}
+
+#[tokio::test]
+async fn a_switch_that_takes_no_comments_is_spoken_to_without_and_one_that_does_never_runs_them() {
+    for personality in BOTH {
+        for refuses_comments in [false, true] {
+            let bench = Bench::new(personality, |plan| plan.refuses_comments = refuses_comments).await;
+            let mut session = bench.opened().await;
+            let found = bench.provision(&mut session, &want(None)).await.expect("provisioned");
+            assert_eq!(want(None).differences(&found), [], "{personality:?}");
+            let is_plain = session.take_transcript().contains("takes no comments");
+            assert_eq!(is_plain, refuses_comments, "{personality:?}");
+            let comments =
+                bench.device().commands().iter().filter(|command| command.line.starts_with('!')).count();
+            assert_eq!(comments, usize::from(refuses_comments), "only the one that was refused");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_pager_that_should_not_be_there_is_answered_and_never_cuts_what_is_read() {
+    for personality in BOTH {
+        let mut bench = Bench::new(personality, |_| ()).await;
+        let clean = {
+            let mut session = bench.opened().await;
+            let clean = bench.provision(&mut session, &want(Some("02:00:00:00:00:01"))).await;
+            session.close().await;
+            clean.expect("provisioned")
+        };
+        with_platform(&mut bench, |text| text.replace("terminal length 0", "terminal length 4"));
+        let mut session = bench.opened().await;
+        assert_eq!(session.read_port(&bench.port()).await.expect("read"), clean, "{personality:?}");
+        assert!(session.take_transcript().contains("typed ahead"), "the first reading was spoilt");
+    }
+}
+
+#[tokio::test]
+async fn a_save_that_asks_is_answered_and_no_comment_is_taken_for_the_answer() {
+    let mut bench = Bench::new(Personality::Ios, |_| ()).await;
+    with_platform(&mut bench, |text| text.replace("write memory", "copy running-config startup-config"));
+    let mut session = bench.opened().await;
+    bench.provision(&mut session, &want(None)).await.expect("provisioned");
+    session.save().await.expect("saved");
+    let name = bench.port();
+    assert_eq!(bench.device().running(name.as_str()), bench.device().startup(name.as_str()));
+    session.read_port(&name).await.expect("the dialog goes on");
+}
+
+#[tokio::test]
+async fn more_output_than_is_kept_is_no_answer() {
+    let mut bench = Bench::new(Personality::Ios, |_| ()).await;
+    bench.driver.settings.output_limit_bytes = 120;
+    let mut session = bench.opened().await;
+    let failure = session.read_port(&bench.port()).await.expect_err("too much");
+    assert_eq!(failure.class, FailureClass::PromptNotSeen, "{failure}");
+    assert!(failure.detail.contains("ssh.output_limit_bytes"), "{failure}");
+}
+
+#[tokio::test]
+async fn a_block_that_breaks_off_tells_which_lines_the_switch_may_have() {
+    let bench = Bench::new(Personality::Ios, |_| ()).await;
+    bench.device().order(Fault::DropAfterCommand { pattern: "vlan 142".into(), times: 1 });
+    let mut session = bench.opened().await;
+    let failure = bench.provision(&mut session, &want(None)).await.expect_err("as ordered");
+    assert!(failure.detail.contains("its effect unknown"), "{failure}");
+    assert!(failure.detail.contains("behind it not sent"), "{failure}");
 }
 
 #[tokio::test]

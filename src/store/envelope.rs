@@ -15,10 +15,10 @@ type Step = fn(Value) -> Option<Value>;
 
 /// The first leads from schema 1 to 2, the next from 2 to 3, and so on. A step is never changed once it was released:
 /// what it reads is on somebody's disk.
-const STEPS: &[Step] = &[counting_panics];
+const STEPS: &[Step] = &[counting_panics, switches_say_their_way];
 
 /// Of a record's JSON, as this release writes it.
-pub const RECORD_SCHEMA: u32 = 2;
+pub const RECORD_SCHEMA: u32 = 3;
 
 const _: () =
     assert!(RECORD_SCHEMA as usize == STEPS.len() + 1, "each schema but the last has a step to the next");
@@ -55,6 +55,16 @@ pub enum SchemaError {
     /// It says that it is of a schema, and isn't.
     #[error("schema {0}, and is not like it")]
     NotOfIt(u32),
+}
+
+/// Schema 3: a switch says which old algorithms it may be offered, and what it is reached through.
+fn switches_say_their_way(mut record: Value) -> Option<Value> {
+    if record.get("type")? == "switch" {
+        let switch = record.get_mut("is")?.as_object_mut()?;
+        switch.insert("allow_algorithms".to_owned(), Value::Array(Vec::new()));
+        switch.insert("jump_host".to_owned(), Value::Null);
+    }
+    Some(record)
 }
 
 /// Brings JSON of schema `from` to the one after the last step.
@@ -184,7 +194,7 @@ mod tests {
         let value = [&[0; VERSION_BYTES][..], br#"{"schema":9,"record":"secret"}"#].concat();
         assert_eq!(
             decode(&key, &value),
-            Err("the record switch/s/status has schema 9; this release reads schemas 1 to 2".into())
+            Err("the record switch/s/status has schema 9; this release reads schemas 1 to 3".into())
         );
     }
 
@@ -231,6 +241,18 @@ mod tests {
         let status = json!({ "switch": "s", "quarantined": null, "since": 5 });
         let in_service = SwitchStatus::in_service(switch, UnixMillis(5));
         assert_eq!(of_schema_1("switch_status", status), Record::SwitchStatus(in_service));
+    }
+
+    #[test]
+    fn a_switch_of_an_older_schema_is_offered_nothing_old_and_reached_directly() {
+        let first = json!({
+            "id": "sw", "host": "10.0.0.7", "ssh_port": 22, "platform": "cisco_ios",
+            "credentials": { "username": "ops", "password": "env:SW" },
+            "host_key": null, "host_name": null, "captive_portal_vlan": 900,
+        });
+        let Record::Switch(switch) = of_schema_1("switch", first) else { panic!("no switch") };
+        assert!(switch.allow_algorithms.is_empty() && switch.jump_host.is_none(), "{switch:?}");
+        assert_eq!(switch.credentials.username, "ops");
     }
 
     #[test]

@@ -183,15 +183,12 @@ fn personality(switch: usize) -> Personality {
 
 fn plan(number: usize, ports: u16, password: &str) -> SwitchPlan {
     SwitchPlan {
-        name: format!("sw-{number:04}"),
-        personality: personality(number),
         ports,
         username: USERNAME.to_owned(),
         password: password.to_owned(),
-        authorized_key: None,
-        enable_password: None,
         command_latency: COMMAND_LATENCY,
         save_latency: SAVE_LATENCY,
         vty_lines: VTY_LINES,
+        ..SwitchPlan::new(format!("sw-{number:04}"), personality(number))
     }
 }

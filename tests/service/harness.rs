@@ -87,16 +87,15 @@ impl Outside {
     /// With switches that ask for another password before they let themselves be configured.
     pub async fn start_guarded(plan: Fleet, enable_password: Option<&'static str>) -> Self {
         let plans = (0..plan.switches).map(|n| SwitchPlan {
-            name: switch_name(n),
-            personality: (plan.personality)(n),
             ports: plan.ports,
             username: "netops".into(),
             password: PASSWORD.into(),
-            authorized_key: None,
             enable_password: enable_password.map(str::to_owned),
             command_latency: plan.command_latency,
             save_latency: plan.save_latency,
+            refuses_comments: false,
             vty_lines: 5,
+            ..SwitchPlan::new(switch_name(n), (plan.personality)(n))
         });
         let addressing = Addressing::LoopbackAddresses { first: own_range(), port: 0 };
         let fleet = SimulatedFleet::start(addressing, plans.collect()).await.expect("the fleet");

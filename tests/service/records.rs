@@ -1,19 +1,33 @@
 //! What is in a store's file, read with the database's own library: also what no interface of the service would show.
 
+use crate::harness::PATIENCE;
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 use std::path::Path;
+use std::time::{Duration, Instant};
 use switchyard_actors::domain::record::Record;
 
 const RECORDS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("records");
 /// Before the record's JSON stands the commit that wrote it.
 const VERSION_BYTES: usize = 16;
 
-/// Every record of a store that nobody has open.
+/// A service that has stopped may have threads that end a moment later, and with them the last that have the file.
+fn open_when_free(file: &Path) -> Database {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match Database::open(file) {
+            Ok(database) => return database,
+            Err(error) => assert!(Instant::now() < deadline, "{}: {error}", file.display()),
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Every record of a store that nobody has open any more.
 pub struct Records(Vec<(String, Record)>);
 
 impl Records {
     pub fn of(file: &Path) -> Self {
-        let database = Database::open(file).expect("a store that nobody has open");
+        let database = open_when_free(file);
         let table = database.begin_read().expect("a snapshot").open_table(RECORDS).expect("records");
         let all = table.iter().expect("an iterator").map(|entry| {
             let (key, value) = entry.expect("an entry");

@@ -2,6 +2,7 @@
 
 use super::config::VlanId;
 use super::ids::{PartnerId, PlanVersionId, PortRef, SwitchId, UnitId};
+use super::legacy_algorithm::LegacyAlgorithm;
 use super::text::{LocationHash, Secret};
 use super::time::UnixMillis;
 use serde::{Deserialize, Serialize};
@@ -90,8 +91,8 @@ pub struct Unit {
     pub name: String,
 }
 
-/// How the service logs in to a switch. Both texts that are secret come as references: `env:NAME` or `file:PATH`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// How the service logs in to a switch or a jump host. What is secret comes as a reference: `env:NAME` or `file:PATH`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Credentials {
     /// Login name.
     pub username: String,
@@ -101,6 +102,9 @@ pub struct Credentials {
     /// Where the private key is, in OpenSSH format.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub private_key: Option<SecretRef>,
+    /// Where the passphrase of the private key is, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub private_key_passphrase: Option<SecretRef>,
     /// Where the password of the privileged mode is, on platforms that ask for one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enable_password: Option<SecretRef>,
@@ -160,12 +164,31 @@ pub struct Switch {
     pub platform: String,
     /// How to log in.
     pub credentials: Credentials,
-    /// Its pinned host key, as `ssh-ed25519 AAAA...`; `None` looks in the known-hosts file.
+    /// Its pinned host key, as `ssh-ed25519 AAAA...`; `None` asks the record, and then the known-hosts file.
     pub host_key: Option<String>,
     /// The host name that the device itself must show; `None` is not checked.
     pub host_name: Option<String>,
     /// Where a port goes that no subscription holds.
     pub captive_portal_vlan: VlanId,
+    /// Old algorithms that it may be offered, beside those of today.
+    pub allow_algorithms: Vec<LegacyAlgorithm>,
+    /// Where its connection goes through; `None` is none.
+    pub jump_host: Option<Box<JumpHost>>,
+}
+
+/// A computer that switches are reached through: each has its own copy, so that one record says all about its way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JumpHost {
+    /// Its name in the inventory file.
+    pub name: String,
+    /// Host name or address.
+    pub host: String,
+    /// TCP port of its SSH server.
+    pub ssh_port: u16,
+    /// How to log in.
+    pub credentials: Credentials,
+    /// Its pinned host key; `None` looks in the known-hosts file. It is never trusted on first use.
+    pub host_key: Option<String>,
 }
 
 /// A port that may be sold.

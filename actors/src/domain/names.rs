@@ -116,6 +116,7 @@ fn subscription(under: Tag, id: &str) -> Option<Key> {
 fn under_a_switch(id: SwitchId, what: &str) -> Option<Key> {
     match what {
         "status" => return Some(Key::SwitchStatus(id)),
+        "host-key" => return Some(Key::FirstSeenHostKey(id)),
         "drift" => return Some(Key::Drift(id)),
         _ => {}
     }
@@ -207,7 +208,7 @@ mod tests {
 
     fn some_key() -> impl Strategy<Value = Key> {
         let one = (some_switch(), some_port(), some_uuid(), some_uuid(), some_checkout());
-        (0..18, one).prop_map(|(kind, (switch, port, a, b, checkout))| match kind {
+        (0..19, one).prop_map(|(kind, (switch, port, a, b, checkout))| match kind {
             0 => Key::Checkout(checkout),
             1 => Key::Subscription(Tag::Switch(switch), SubscriptionId(a)),
             2 => Key::Subscription(Tag::Unit(UnitId(b)), SubscriptionId(a)),
@@ -225,6 +226,7 @@ mod tests {
             14 => Key::InventoryPort(port),
             15 => Key::Managed(port),
             16 => Key::Drift(switch),
+            17 => Key::FirstSeenHostKey(switch),
             _ => Key::Location(
                 LocationHash::parse(&a.simple().to_string()[..10]).expect("ten hexadecimal characters"),
             ),

@@ -5,6 +5,7 @@ use super::config::{PortConfig, VlanId};
 use super::delivery::DeliveryRecord;
 use super::drift::{ManagedPort, SwitchDrift};
 use super::failure::DriverFailure;
+use super::host_key::FirstSeenHostKey;
 use super::ids::{
     EventId, JobId, PartnerId, PlanVersionId, PortName, PortRef, SubscriptionId, SwitchId, UnitId,
 };
@@ -72,6 +73,8 @@ pub enum Key {
     Managed(PortRef),
     /// A [`SwitchStatus`].
     SwitchStatus(SwitchId),
+    /// A [`FirstSeenHostKey`].
+    FirstSeenHostKey(SwitchId),
     /// A [`SwitchDrift`].
     Drift(SwitchId),
     /// A [`Transcript`].
@@ -105,6 +108,7 @@ impl Key {
             Self::Subscription(tag, _) => tag.clone(),
             Self::Job(switch, _)
             | Self::SwitchStatus(switch)
+            | Self::FirstSeenHostKey(switch)
             | Self::Drift(switch)
             | Self::Transcript(switch, _) => Tag::Switch(switch.clone()),
             Self::Port(port) | Self::Managed(port) => Tag::Switch(port.switch.clone()),
@@ -132,6 +136,7 @@ impl fmt::Display for Key {
             Self::Port(at) => write!(f, "{tag}/port/{}", at.port),
             Self::Managed(at) => write!(f, "{tag}/managed/{}", at.port),
             Self::SwitchStatus(_) => write!(f, "{tag}/status"),
+            Self::FirstSeenHostKey(_) => write!(f, "{tag}/host-key"),
             Self::Drift(_) => write!(f, "{tag}/drift"),
             Self::Transcript(_, job) => write!(f, "{tag}/transcript/{job}"),
             Self::Delivery(_, event) => write!(f, "{tag}/delivery/{event}"),
@@ -288,6 +293,8 @@ pub enum Record {
     Managed(ManagedPort),
     /// Under [`Key::SwitchStatus`].
     SwitchStatus(SwitchStatus),
+    /// Under [`Key::FirstSeenHostKey`].
+    FirstSeenHostKey(FirstSeenHostKey),
     /// Under [`Key::Drift`].
     Drift(SwitchDrift),
     /// Under [`Key::Transcript`].

@@ -36,6 +36,12 @@ pub trait SwitchDriver: Send + Sync + 'static {
 /// failure whose class doesn't leave the session usable it must only be closed.
 #[async_trait]
 pub trait SwitchSession: Send {
+    /// The host key that was trusted because nobody knew one: it must be on record before a configuration line is sent.
+    /// `None` where somebody vouched for it.
+    fn first_seen_host_key(&self) -> Option<String> {
+        None
+    }
+
     /// Asks whether the other side is still there, without a command.
     ///
     /// # Errors

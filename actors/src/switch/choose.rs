@@ -143,6 +143,7 @@ pub async fn choose(
         let busy = queue.jobs.iter().map(|(_, job, _)| job.port.port.clone()).collect();
         return match (save_or_wait(queue, freedom, look_at), check) {
             (Choice::Wait(_), Some(reason)) => {
+                at_work.on(&WorkItem::Check);
                 next_of_check(outside, duty, freedom.survey.as_ref(), reason, &busy).await
             }
             (choice, _) => Ok(choice),

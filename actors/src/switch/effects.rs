@@ -1,10 +1,11 @@
 //! The effects of the session machine, one function each: what is taken along, what is asked, what is brought back.
 
 use super::aftermath::Aftermath;
+use super::first_contact::{self, NotRecorded};
 use super::settle::{self, Fenced};
 use super::step::{Hands, StepFailed, limited};
 use super::task::{Duty, Task};
-use super::{Came, News, SwitchSupervisor, TakenUp};
+use super::{Came, News, STORE_AGAIN, SwitchSupervisor, TakenUp};
 use crate::domain::failure::DriverFailure;
 use crate::domain::ids::SwitchId;
 use crate::domain::record::{Key, Record, SwitchStatus, Tag};
@@ -62,15 +63,41 @@ pub async fn turn_to_look<'a>(outside: &'a Outside, stop: &Notify) -> Option<Sem
     }
 }
 
+/// Why there is no session.
+enum Unopened {
+    /// The driver failed, or the session must not be used.
+    Failed(DriverFailure),
+    /// Someone else owns the switch by now.
+    Fenced,
+}
+
 async fn open_in_turn(
     outside: &Outside,
-    duty: &Duty,
+    mut duty: Duty,
     guard: &SessionGuard,
     millis: &mut u64,
-) -> Result<Box<dyn SwitchSession>, DriverFailure> {
+) -> Result<Box<dyn SwitchSession>, Unopened> {
+    duty.switch = first_contact::as_known_now(outside, duty.switch).await;
     // Queueing for a place is no fault of the switch: it doesn't count against the job.
-    let _place = outside.opening.acquire().await.expect("the semaphore is never closed");
-    limited(outside, duty, millis, outside.driver.open(&duty.switch, guard)).await
+    let place = outside.opening.acquire().await.expect("the semaphore is never closed");
+    let opened = limited(outside, &duty, millis, outside.driver.open(&duty.switch, guard)).await;
+    drop(place);
+    introduced(outside, &duty, opened.map_err(Unopened::Failed)?).await
+}
+
+/// A session on which nothing is sent before the host key that it was opened with is on record.
+async fn introduced(
+    outside: &Outside,
+    duty: &Duty,
+    session: Box<dyn SwitchSession>,
+) -> Result<Box<dyn SwitchSession>, Unopened> {
+    let Some(key) = session.first_seen_host_key() else { return Ok(session) };
+    let Err(why) = first_contact::put_on_record(outside, duty, key).await else { return Ok(session) };
+    session.close().await;
+    Err(match why {
+        NotRecorded::Overtaken(failure) => Unopened::Failed(failure),
+        NotRecorded::Fenced => Unopened::Fenced,
+    })
 }
 
 impl SwitchSupervisor {
@@ -80,37 +107,32 @@ impl SwitchSupervisor {
 
     /// Opens the session, never before the last one's socket is closed.
     pub(super) fn open(&mut self, context: &mut Context<Self>) {
-        let (outside, mut duty) = (Arc::clone(&self.outside), self.on_duty());
+        let (outside, duty) = (Arc::clone(&self.outside), self.on_duty());
         let mut task = self.task.take();
         let (jitter, stop) = (self.outside.entropy.jitter(), Arc::clone(&self.stop_asked));
         self.proven.clear();
         self.run(context, async move {
             let guard = outside.guard(&duty.switch.id).under(duty.holding.tenure.clone());
             guard.shut_down().await;
-            // The operator may have changed its address or its login meanwhile.
-            if let Ok(read) = outside.store.read(&[Key::Switch(duty.switch.id.clone())]).await
-                && let Some(Some(Stored { record: Record::Switch(switch), .. })) = read.into_iter().next()
-            {
-                duty.switch = switch;
-            }
             let mut unheard = 0;
             let millis = task.as_mut().map_or(&mut unheard, |task| &mut task.driver_millis);
             let opened = tokio::select! {
                 biased;
                 () = stop.notified() => None,
-                opened = open_in_turn(&outside, &duty, &guard, millis) => Some(opened),
+                opened = open_in_turn(&outside, duty.clone(), &guard, millis) => Some(opened),
             };
-            let (session, event) = match opened {
-                Some(Ok(session)) => (Some(session), SessionEvent::Opened),
+            let (session, news) = match opened {
+                Some(Ok(session)) => (Some(session), News::Happened(SessionEvent::Opened)),
                 // The close that comes next shuts the socket of a session that is half open.
-                None => (None, SessionEvent::BrokenOff),
-                Some(Err(failure)) => {
+                None => (None, News::Happened(SessionEvent::BrokenOff)),
+                Some(Err(Unopened::Failed(failure))) => {
                     tracing::warn!(switch = %duty.switch.id, class = ?failure.class, %failure, "no session");
-                    (None, SessionEvent::Failed { failure, jitter })
+                    (None, News::Happened(SessionEvent::Failed { failure, jitter }))
                 }
+                Some(Err(Unopened::Fenced)) => (None, News::Fenced),
             };
             reach(FailPoint::SessionOpened);
-            Came { session, task, news: News::Happened(event) }
+            Came { session, task, news }
         });
     }
 
@@ -254,7 +276,11 @@ impl SwitchSupervisor {
         self.run(context, async move {
             let news = match outside.give_back(&duty.tag(), &duty.holding).await {
                 // A living holder is never displaced: it is tried until it is done. A stopping one isn't waited for.
-                Err(error) if !stopping => News::StoreAway(error),
+                Err(error) if !stopping => {
+                    // Whoever must leave is back here at once: without a wait it would ask as fast as it is refused.
+                    tokio::time::sleep(STORE_AGAIN).await;
+                    News::StoreAway(error)
+                }
                 Ok(()) | Err(_) => {
                     if for_another {
                         outside.hints.publish(Hint::Switch(duty.switch.id));

@@ -44,6 +44,7 @@ struct World {
     open_now: HashMap<SwitchId, u32>,
     most_open: u32,
     pending: HashMap<SwitchId, (PortRef, PortConfig)>,
+    host_keys: HashMap<SwitchId, String>,
     poisoned: HashSet<PortRef>,
 }
 
@@ -79,6 +80,21 @@ impl ScriptedDriver {
     /// Orders a fault; they come in the order in which they were ordered, each at the first call that it fits.
     pub fn order(&self, switch: &SwitchId, fault: ScriptedFault) {
         self.world().faults.entry(switch.clone()).or_default().push_back(fault);
+    }
+
+    /// The host key that a switch shows from now on. It is trusted on first use, and then must be the one that is known.
+    pub fn show_host_key(&self, switch: &SwitchId, key: &str) {
+        self.world().host_keys.insert(switch.clone(), key.to_owned());
+    }
+
+    /// The key that was trusted on first use.
+    fn judge_host_key(&self, switch: &Switch) -> Result<Option<String>, DriverFailure> {
+        let shown = self.world().host_keys.get(&switch.id).cloned();
+        match (&switch.host_key, shown) {
+            (Some(known), Some(shown)) if *known != shown => Err(failure(FailureClass::HostKeyChanged)),
+            (None, Some(shown)) => Ok(Some(shown)),
+            (Some(_), _) | (None, None) => Ok(None),
+        }
     }
 
     /// From now on whoever reads the port panics.
@@ -180,6 +196,7 @@ struct ScriptedSession {
     switch: SwitchId,
     tenure: Tenure,
     socket: Arc<Socket>,
+    first_seen: Option<String>,
     _permit: SocketPermit,
 }
 
@@ -216,6 +233,7 @@ impl SwitchDriver for ScriptedDriver {
         {
             return Err(failure(class));
         }
+        let first_seen = self.judge_host_key(switch)?;
         let socket = Socket { driver: self.clone(), switch: switch.id.clone(), open: AtomicBool::new(true) };
         let socket = Arc::new(socket);
         let shut = Arc::clone(&socket);
@@ -233,6 +251,7 @@ impl SwitchDriver for ScriptedDriver {
             switch: switch.id.clone(),
             tenure: guard.tenure().clone(),
             socket,
+            first_seen,
             _permit: permit,
         }))
     }
@@ -240,6 +259,10 @@ impl SwitchDriver for ScriptedDriver {
 
 #[async_trait]
 impl SwitchSession for ScriptedSession {
+    fn first_seen_host_key(&self) -> Option<String> {
+        self.first_seen.clone()
+    }
+
     async fn probe(&mut self) -> Result<(), DriverFailure> {
         self.driver.call(&self.switch, "probe").await;
         Ok(())

@@ -7,6 +7,7 @@ use crate::ports::store::{Claimed, Commit, CommitError, Heartbeat, Member, Store
 use async_trait::async_trait;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 /// The way.
 pub struct StoreLink {
@@ -14,6 +15,7 @@ pub struct StoreLink {
     cut: AtomicBool,
     mute: AtomicBool,
     claims_to_lose: AtomicUsize,
+    refused: AtomicUsize,
     claims_held: AtomicBool,
     claims_begun: AtomicUsize,
 }
@@ -27,6 +29,7 @@ impl StoreLink {
             cut: AtomicBool::default(),
             mute: AtomicBool::default(),
             claims_to_lose: AtomicUsize::default(),
+            refused: AtomicUsize::default(),
             claims_held: AtomicBool::default(),
             claims_begun: AtomicUsize::default(),
         }
@@ -58,8 +61,17 @@ impl StoreLink {
         self.claims_begun.load(Ordering::SeqCst)
     }
 
-    fn open(&self) -> Result<&RecordingStore, StoreUnavailable> {
+    /// How many calls were refused because it was cut.
+    #[must_use]
+    pub fn refused(&self) -> usize {
+        self.refused.load(Ordering::SeqCst)
+    }
+
+    /// A refusal takes its time, as that of a connection does.
+    async fn open(&self) -> Result<&RecordingStore, StoreUnavailable> {
         if self.cut.load(Ordering::SeqCst) {
+            self.refused.fetch_add(1, Ordering::SeqCst);
+            tokio::time::sleep(Duration::from_millis(1)).await;
             Err(StoreUnavailable("the link is cut".into()))
         } else {
             Ok(&self.store)
@@ -70,26 +82,26 @@ impl StoreLink {
 #[async_trait]
 impl Store for StoreLink {
     async fn read(&self, keys: &[Key]) -> Result<Vec<Option<Stored>>, StoreUnavailable> {
-        self.open()?.read(keys).await
+        self.open().await?.read(keys).await
     }
 
     async fn commit(&self, row: Vec<Commit>) -> Result<(), CommitError> {
-        match self.open() {
+        match self.open().await {
             Ok(store) => store.commit(row).await,
             Err(error) => Err(CommitError::Unknown(error.to_string())),
         }
     }
 
     async fn members(&self, index: &Index, limit: usize) -> Result<Vec<Member>, StoreUnavailable> {
-        self.open()?.members(index, limit).await
+        self.open().await?.members(index, limit).await
     }
 
     async fn switches_with_work(&self) -> Result<Vec<SwitchId>, StoreUnavailable> {
-        self.open()?.switches_with_work().await
+        self.open().await?.switches_with_work().await
     }
 
     async fn partners_with_due(&self) -> Result<Vec<PartnerId>, StoreUnavailable> {
-        self.open()?.partners_with_due().await
+        self.open().await?.partners_with_due().await
     }
 
     async fn claim_lease(
@@ -102,7 +114,7 @@ impl Store for StoreLink {
         if self.claims_held.load(Ordering::SeqCst) {
             std::future::pending::<()>().await;
         }
-        let claimed = self.open()?.claim_lease(tag, claimant, displaced).await;
+        let claimed = self.open().await?.claim_lease(tag, claimant, displaced).await;
         let fewer = |claims: usize| claims.checked_sub(1);
         if self.claims_to_lose.fetch_update(Ordering::SeqCst, Ordering::SeqCst, fewer).is_ok() {
             return Err(StoreUnavailable("the answer was lost".into()));
@@ -111,18 +123,18 @@ impl Store for StoreLink {
     }
 
     async fn release_lease(&self, tag: &Tag, epoch: LeaseEpoch) -> Result<(), StoreUnavailable> {
-        self.open()?.release_lease(tag, epoch).await
+        self.open().await?.release_lease(tag, epoch).await
     }
 
     async fn beat(&self, instance: InstanceId) -> Result<Vec<Heartbeat>, StoreUnavailable> {
         if self.mute.load(Ordering::SeqCst) {
             return Err(StoreUnavailable("no beat comes through".into()));
         }
-        self.open()?.beat(instance).await
+        self.open().await?.beat(instance).await
     }
 
     async fn leave(&self, instance: InstanceId) -> Result<(), StoreUnavailable> {
-        self.open()?.leave(instance).await
+        self.open().await?.leave(instance).await
     }
 
     fn is_shared(&self) -> bool {
@@ -130,6 +142,6 @@ impl Store for StoreLink {
     }
 
     async fn ping(&self) -> Result<(), StoreUnavailable> {
-        self.open()?.ping().await
+        self.open().await?.ping().await
     }
 }

@@ -48,3 +48,19 @@ fn a_job_that_was_accepted_while_the_clock_was_ahead_runs_when_the_clock_is_righ
         assert!(began.elapsed() < SOON, "{:?}", began.elapsed());
     });
 }
+
+#[test]
+fn a_supervisor_that_backs_off_while_the_clock_is_set_back_waits_no_longer_for_it() {
+    paused(async {
+        let clock = PausedClock::ahead_by(AN_HOUR);
+        let store = seeded(RecordingStore::default());
+        let world = World::at(clock.clone(), store, GraphSettings::default());
+        world.driver.order(&switch(), ScriptedFault::Open(FailureClass::Unreachable));
+        world.handle.complete_checkout(request("order-1", 1)).await.expect("accepted");
+        world.until("one try", |world| world.driver.calls() == ["sw open"]).await;
+        clock.set_right();
+        let began = Instant::now();
+        world.until_events(2).await;
+        assert!(began.elapsed() < SOON, "{:?}", began.elapsed());
+    });
+}

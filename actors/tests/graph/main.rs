@@ -3,6 +3,7 @@
 mod clocks;
 mod crashes;
 mod drift;
+mod first_contact;
 mod one;
 mod panics;
 mod retention;

@@ -302,6 +302,23 @@ fn one_whose_tenure_lapsed_sends_nothing_more_and_its_job_is_not_charged() {
 }
 
 #[test]
+fn one_that_must_leave_and_can_not_give_its_switch_back_asks_only_now_and_then() {
+    paused(async {
+        let cluster = Cluster::new(ms(100));
+        let one = cluster.start();
+        cluster.until("one", |_| one.graph.living() == 1).await;
+        let jobs = cluster.order(&one, 1, 0).await;
+        cluster.until_completed(&jobs).await;
+        one.link.cut(true);
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        // A beat a second, two sweeps every ten, and a lease that is given back every half second.
+        assert!(one.link.refused() < 300, "{}", one.link.refused());
+        one.link.cut(false);
+        cluster.until("given back", |cluster| cluster.owners().is_empty()).await;
+    });
+}
+
+#[test]
 fn a_release_reaches_whoever_has_the_switch_with_a_hint_or_without() {
     for lossy in [false, true] {
         paused(async move {

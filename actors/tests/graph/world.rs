@@ -88,8 +88,7 @@ fn seed(store: &RecordingStore) {
 
 /// A switch with its ports `p0` to `p9`, whose locations count from `first`.
 fn seed_switch(store: &RecordingStore, id: &SwitchId, first: u32) {
-    let credentials =
-        Credentials { username: "admin".into(), password: None, private_key: None, enable_password: None };
+    let credentials = Credentials { username: "admin".into(), ..Credentials::default() };
     let entry = Switch {
         id: id.clone(),
         host: "localhost".into(),
@@ -99,6 +98,8 @@ fn seed_switch(store: &RecordingStore, id: &SwitchId, first: u32) {
         host_key: None,
         host_name: None,
         captive_portal_vlan: VlanId::try_from(142).expect("valid"),
+        allow_algorithms: Vec::new(),
+        jump_host: None,
     };
     store.seed(Key::Switch(id.clone()), Record::Switch(entry));
     for n in 0..10 {

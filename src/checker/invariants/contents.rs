@@ -43,15 +43,22 @@ fn in_error(error: &str) -> Option<String> {
     address.map(|address| format!("with the address {address} in its error"))
 }
 
-/// Where the plan was changed later, either may be right.
+/// Where the plan was changed later, either may be right; and of several installs that may have had an effect, each.
 fn in_activation(case: &Case<'_>, plan: &str, location: &str) -> Option<String> {
     let wish = case.wish()?;
     let is_changed = case.effective_calls().any(|call| matches!(call.intent, Intent::ChangePlan { .. }));
-    let (bought, at) = (wish.plan().to_string(), case.location()?);
+    let bought = wish.plan().to_string();
     if plan != bought && !is_changed {
         return Some(format!("with plan {plan:?} instead of {bought}"));
     }
-    (location != at).then(|| format!("with location {location:?} instead of {at}"))
+    let is_its = match wish {
+        Wish::Direct { location: asked, .. } => location == asked,
+        Wish::HomeDrop { .. } => case.effective_calls().any(|call| match &call.intent {
+            Intent::ConfirmInstall { location: patched } => patched.eq_ignore_ascii_case(location),
+            _ => false,
+        }),
+    };
+    (!is_its).then(|| format!("with location {location:?}, which nobody asked for under its key"))
 }
 
 fn in_pending_install(case: &Case<'_>, unit: &str) -> Option<String> {

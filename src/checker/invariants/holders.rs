@@ -4,9 +4,9 @@
 //! meanwhile is refused. A request is refused for a holder only when there may have been one.
 
 use super::super::case::{Case, Fate};
-use super::super::casebook::Casebook;
+use super::super::casebook::{Askers, Casebook};
 use super::super::docket::Docket;
-use super::super::history::{Answer, Attempt, EventName, Place};
+use super::super::history::{Answer, Attempt, Call, EventName, Intent, Place};
 use super::super::moment::Moment;
 use super::super::report::Verdict;
 
@@ -14,13 +14,14 @@ pub(super) fn judge(book: &Casebook<'_>) -> Verdict {
     let mut docket = Docket::open(book);
     for (place, cases) in book.by_place() {
         docket.looked_at("ports asked for", 1);
-        cases.iter().for_each(|case| somebody_held_it(&mut docket, place, case, &cases));
         for one in &cases {
             for two in cases.iter().filter(|two| two.key != one.key) {
                 one_after_the_other(&mut docket, place, one, two);
             }
         }
     }
+    let askers = book.askers();
+    book.cases.values().for_each(|case| somebody_held_it(&mut docket, case, &askers));
     docket.close("no request was seen for a port that is known")
 }
 
@@ -35,10 +36,9 @@ fn one_after_the_other<'h>(docket: &mut Docket<'_, 'h>, place: &Place, one: &Cas
             return docket.found(two, format!("{} and {} both hold {place}", one.key, two.key));
         }
     }
-    let (Some(told), Some((_, accepted))) = (told, two.acceptances().into_iter().next()) else { return };
-    let is_later = two.attempts.iter().all(|attempt| attempt.sent > told);
+    let (Some(told), Some((asked, accepted))) = (told, two.port_given()) else { return };
     let is_told_already = matches!(later, Fate::Completed { .. });
-    if is_later && !is_told_already && !was_released_by(accepted.at) {
+    if asked > told && !is_told_already && !was_released_by(accepted) {
         docket.found(two, format!("{} was accepted for {place}, which {} holds", two.key, one.key));
     }
 }
@@ -46,7 +46,8 @@ fn one_after_the_other<'h>(docket: &mut Docket<'_, 'h>, place: &Place, one: &Cas
 /// As the contract words it.
 const TAKEN: &[u8] = b"Location already has an active subscription";
 
-fn somebody_held_it<'h>(docket: &mut Docket<'_, 'h>, place: &Place, case: &Case<'h>, all: &[&Case<'h>]) {
+/// A key may ask for several ports until one is taken: each refusal is about the port of its own request.
+fn somebody_held_it<'h>(docket: &mut Docket<'_, 'h>, case: &Case<'h>, askers: &Askers<'_, 'h>) {
     let is_taken = |answer: &Answer| answer.status == 409 && contains(&answer.body, TAKEN);
     // Who was refused after it was taken, or was taken without a yes, is another invariant's.
     let first = case.acceptances().first().map(|(_, answer)| answer.at);
@@ -56,9 +57,10 @@ fn somebody_held_it<'h>(docket: &mut Docket<'_, 'h>, place: &Place, case: &Case<
     };
     let refusals = case.answers().filter(|(attempt, answer)| is_taken(answer) && is_new(attempt));
     for (attempt, answer) in refusals {
+        let Some(place) = docket.book.place_of(&attempt.request.wish) else { continue };
         docket.looked_at("requests for a port that is held", 1);
-        let others = all.iter().filter(|other| other.key != case.key);
-        let mut holders = others.filter(|other| may_have_held(docket.book, other, attempt, answer));
+        let all = askers.get(place).into_iter().flatten();
+        let mut holders = all.filter(|other| may_have_held(docket.book, other, place, (attempt, answer)));
         if holders.next().is_none() {
             let what = format!("{} was told that {place} is held, and nobody can have held it", case.key);
             return docket.found(case, what);
@@ -66,17 +68,26 @@ fn somebody_held_it<'h>(docket: &mut Docket<'_, 'h>, place: &Place, case: &Case<
     }
 }
 
-/// Whether it was on its way when the answer came, and was not told to have let go before the request was sent.
-fn may_have_held(book: &Casebook<'_>, other: &Case<'_>, attempt: &Attempt, answer: &Answer) -> bool {
-    let fate = book.fate(other);
-    let began = fate != Fate::NeverTaken && other.span().from < answer.at;
+/// Whether it had asked for the port when the answer came, and was not told to have let go before the request was sent. Also one
+/// that was refused, or never answered, may have held it for the time that it took to be decided.
+fn may_have_held(
+    book: &Casebook<'_>,
+    other: &Case<'_>,
+    place: &Place,
+    (attempt, answer): (&Attempt, &Answer),
+) -> bool {
+    let is_before = |one: &Attempt| one.sent < answer.at && !std::ptr::eq(one, attempt);
+    let is_for_it = |one: &Attempt| book.place_of(&one.request.wish) == Some(place);
+    let is_install = |call: &Call| matches!(call.intent, Intent::ConfirmInstall { .. });
+    let has_asked = other.attempts.iter().any(|one| is_for_it(one) && is_before(one))
+        || other.effective_calls().any(|call| is_install(call) && call.sent < answer.at);
     let told_by = |name: &EventName| {
         other.events.iter().any(|event| event.name == *name && event.delivery.at < attempt.sent)
     };
     let is_simple = other.effective_calls().next().is_none();
-    let let_go =
-        (fate == Fate::Failed && is_simple && told_by(&EventName::Failed)) || told_by(&EventName::Cancelled);
-    began && !let_go
+    let let_go = (other.fate() == Fate::Failed && is_simple && told_by(&EventName::Failed))
+        || told_by(&EventName::Cancelled);
+    has_asked && !let_go
 }
 
 fn contains(bytes: &[u8], wanted: &[u8]) -> bool {

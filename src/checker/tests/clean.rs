@@ -1,10 +1,13 @@
 //! What holds is said to hold, and what only looks wrong is no violation.
 
-use super::super::history::{Answered, Ending, EventName, Freeze, History, Intent, Reply, Standing};
+use super::super::history::{Answered, Call, Ending, EventName, Freeze, History, Intent, Reply, Standing};
 use super::super::moment::Span;
+use super::super::request::Wish;
 use super::super::{Invariant, Verdict, judge};
 use super::nothing_is_found;
 use super::world::*;
+use serde_json::json;
+use uuid::Uuid;
 
 #[test]
 fn on_a_clean_history_every_invariant_holds() {
@@ -72,6 +75,35 @@ fn an_overlap_that_the_harness_caused_is_excused() {
         span: Span::new(at(PLAIN, 140), at(PLAIN, 200)),
     });
     nothing_is_found(&world);
+}
+
+#[test]
+fn a_home_drop_whose_install_was_lost_and_then_refused_has_taken_no_port() {
+    let mut world = World::clean();
+    let unit = Wish::HomeDrop { plan: Uuid::from_u128(0xB1), unit: Uuid::from_u128(0xC1), mac: None };
+    let pending = subscription_id(CHECKOUTS);
+    world.asks(HOME_DROP, 900, accepted(HOME_DROP, at(HOME_DROP, 910), true));
+    let mut attempt = world.history.attempts.last().expect("just sent").clone();
+    attempt.request.key.external = "order-of-a-drop".to_owned();
+    attempt.request.wish = unit;
+    attempt.reply = answer(at(HOME_DROP, 910), 200, &json!({ "subscription_id": pending }));
+    world.history.attempts.push(attempt);
+    let intent = Intent::ConfirmInstall { location: format!("{PLAIN:010x}") };
+    for (millis, reply) in [
+        (920, Reply::Nothing { given_up: at(HOME_DROP, 930) }),
+        (940, refused(at(HOME_DROP, 950), 409, "Location already has an active subscription")),
+    ] {
+        let (partner, sent) = (partner(HOME_DROP), at(HOME_DROP, millis));
+        world.history.calls.push(Call {
+            partner,
+            subscription: pending,
+            intent: intent.clone(),
+            sent,
+            reply,
+        });
+    }
+    let report = judge(&world.history);
+    assert!(!report.violated().contains(&Invariant::OneHolderOfAPort), "{report}");
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! Forged: two at work on a switch, ports that are not as told, and ports with two holders.
 
 use super::super::Invariant::{OneAtWorkOnASwitch, OneHolderOfAPort, PortAsTold};
-use super::super::history::{Freeze, Intent, Session};
+use super::super::history::{Freeze, Intent, Reply, Session};
 use super::super::moment::Span;
-use super::super::request::Mac;
+use super::super::request::{Mac, Wish};
 use super::world::*;
 use super::{is_found, only_violated};
 
@@ -199,11 +199,7 @@ fn told_that_it_is_held(n: usize, millis: u64) -> World {
 #[test]
 fn a_refusal_for_a_holder_that_there_cannot_have_been_is_found() {
     for (n, millis) in [(CHECKOUTS, 0), (FAILED, 500)] {
-        let mut world = told_that_it_is_held(n, millis);
-        if n == CHECKOUTS {
-            // Who was only refused held nothing either.
-            world.asks_as(n, "order-y", 0, refused(at(n, 1), 404, "Plan version not found"));
-        }
+        let world = told_that_it_is_held(n, millis);
         let findings = only_violated(&world, OneHolderOfAPort);
         assert!(findings[0].what.contains("nobody can have held it"), "{}", findings[0]);
     }
@@ -211,8 +207,33 @@ fn a_refusal_for_a_holder_that_there_cannot_have_been_is_found() {
 
 #[test]
 fn a_refusal_for_a_holder_that_is_on_its_way_or_failed_only_later_is_none() {
+    // One that was never answered, or refused in the end, may have held it for a while.
+    for reply in [Reply::Nothing { given_up: at(CHECKOUTS, 3) }, refused(at(CHECKOUTS, 3), 409, "used")] {
+        let mut world = told_that_it_is_held(CHECKOUTS, 5);
+        world.asks_as(CHECKOUTS, "order-y", 0, reply);
+        super::nothing_is_found(&world);
+    }
     super::nothing_is_found(&told_that_it_is_held(PLAIN, 7));
     super::nothing_is_found(&told_that_it_is_held(PLAIN, 900));
     super::nothing_is_found(&told_that_it_is_held(FAILED, 200));
     super::nothing_is_found(&told_that_it_is_held(RETRIED, 390));
+}
+
+#[test]
+fn a_refusal_is_about_the_port_of_its_own_request_and_not_about_the_one_that_the_key_got_later() {
+    let mut world = World::clean();
+    world.asks(PLAIN, 500, accepted(PLAIN, at(PLAIN, 510), true));
+    let mut first = world.history.attempts.last().expect("an attempt").clone();
+    let Wish::Direct { location, .. } = &mut first.request.wish else { panic!("direct") };
+    *location = format!("{:010x}", 0);
+    first.sent = at(PLAIN, 1);
+    first.reply = refused(at(PLAIN, 2), 409, "Location already has an active subscription");
+    world.history.attempts.push(first.clone());
+    super::nothing_is_found(&world);
+    let free = format!("{CHECKOUTS:010x}");
+    let Wish::Direct { location, .. } = &mut first.request.wish else { panic!("direct") };
+    *location = free;
+    world.history.attempts.push(first);
+    let findings = only_violated(&world, OneHolderOfAPort);
+    assert!(findings[0].what.contains(&place(CHECKOUTS).to_string()), "{}", findings[0]);
 }

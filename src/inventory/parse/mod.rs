@@ -3,6 +3,7 @@
 //! The file is walked as a tree with positions rather than deserialised: that would stop at the first fault, and know
 //! no line for most. What needs the store is not checked here.
 
+mod jump_host;
 mod partner;
 mod removal;
 mod rules;
@@ -15,6 +16,7 @@ use super::item::Item;
 use super::secrets::SecretSource;
 use super::table::{Table, Walk};
 use super::wanted::Wanted;
+use jump_host::JumpHosts;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::hash::Hash;
@@ -29,7 +31,7 @@ pub struct Surroundings<'a> {
     pub secrets: &'a dyn SecretSource,
 }
 
-const SECTIONS: &[&str] = &["partner", "unit", "plan", "switch", "remove"];
+const SECTIONS: &[&str] = &["partner", "unit", "plan", "jump_host", "switch", "remove"];
 
 /// Reads a file whole.
 ///
@@ -71,9 +73,11 @@ fn read_sections(root: &Table<'_>, around: &Surroundings<'_>) -> Wanted {
     for value in root.items("plan", "[[plan]] sections") {
         wanted.items.extend(partner::read_plan(&value));
     }
+    let jump_hosts = JumpHosts::read(&root.items("jump_host", "[[jump_host]] sections"));
     for value in root.items("switch", "[[switch]] sections") {
-        switch::read_switch(&value, around, &mut wanted.items);
+        switch::read_switch(&value, around, &jump_hosts, &mut wanted.items);
     }
+    jump_hosts.refuse_unused();
     if let Some(value) = root.get("remove") {
         wanted.removals = removal::read_removals(&value);
     }

@@ -1,6 +1,7 @@
 //! The section of a switch, with its ports and the location hashes that stand for them.
 
 use super::Surroundings;
+use super::jump_host::JumpHosts;
 use super::partner::vlan;
 use super::rules;
 use crate::inventory::fault::Place;
@@ -9,6 +10,7 @@ use crate::inventory::table::{Table, Value, joined};
 use crate::inventory::wanted::Statement;
 use switchyard_actors::domain::ids::{PortName, PortRef, SwitchId, UnitId};
 use switchyard_actors::domain::inventory::{Credentials, InventoryPort, Location, SecretRef, Switch};
+use switchyard_actors::domain::legacy_algorithm::LegacyAlgorithm;
 use switchyard_actors::domain::text::LocationHash;
 use switchyard_actors::domain::time::UnixMillis;
 use time::{Date, Month, PrimitiveDateTime, Time, UtcOffset};
@@ -23,9 +25,12 @@ const SWITCH: &[&str] = &[
     "username",
     "password",
     "private_key",
+    "private_key_passphrase",
     "enable_password",
     "host_key",
     "host_name",
+    "allow_algorithms",
+    "jump_host",
     "captive_portal_vlan",
     "ports",
 ];
@@ -36,39 +41,49 @@ const LOCATION_ACCEPTED: &str =
     "a location hash in quotes, or { hash = \"…\", expires_at = 2030-01-31T12:00:00Z }";
 const SSH_PORT: u16 = 22;
 
-pub(super) fn read_switch(value: &Value<'_>, around: &Surroundings<'_>, items: &mut Vec<Statement>) {
+pub(super) fn read_switch(
+    value: &Value<'_>,
+    around: &Surroundings<'_>,
+    jump_hosts: &JumpHosts<'_>,
+    items: &mut Vec<Statement>,
+) {
     let Some(table) = value.as_table(SWITCH, "a [[switch]] section") else { return };
     let id = table.need("name", "1 to 64 of A-Z a-z 0-9 . _ -").and_then(|name| name.parsed(SwitchId::parse));
     // A switch without a usable name still has its other faults shown, those of its ports among them.
-    items.extend(read_device(&table, id.clone(), around));
+    items.extend(read_device(&table, id.clone(), around, jump_hosts));
     let nameless = SwitchId::parse("nameless").expect("a name by the rule");
     if let Some(ports) = table.get("ports") {
         read_ports(&ports, &id.unwrap_or(nameless), items);
     }
 }
 
-fn read_device(table: &Table<'_>, id: Option<SwitchId>, around: &Surroundings<'_>) -> Option<Statement> {
-    let host = table.need("host", rules::HOST_ACCEPTED).and_then(|host| host.parsed(rules::host));
-    let ssh_port = match table.get("ssh_port") {
-        Some(port) => {
-            port.as_number("a TCP port, 1 to 65535", 1..=65_535).and_then(|n| u16::try_from(n).ok())
-        }
-        None => Some(SSH_PORT),
-    };
+fn read_device(
+    table: &Table<'_>,
+    id: Option<SwitchId>,
+    around: &Surroundings<'_>,
+    jump_hosts: &JumpHosts<'_>,
+) -> Option<Statement> {
+    let address = address(table);
     let platform = platform(table, around.platforms);
     let credentials = credentials(table);
-    let host_key = table.get("host_key").and_then(|key| key.parsed(rules::host_key));
+    let enable_password = reference(table, "enable_password");
+    let host_key = host_key(table);
+    let allow_algorithms = allowed(table);
+    let jump_host = jump_hosts.named_by(table);
     let host_name = table.get("host_name").and_then(|name| name.parsed(rules::word));
     let captive_portal_vlan = vlan(table, "captive_portal_vlan");
+    let (host, ssh_port) = address?;
     let switch = Switch {
         id: id?,
-        host: host?,
-        ssh_port: ssh_port?,
+        host,
+        ssh_port,
         platform: platform?,
-        credentials: credentials?,
+        credentials: Credentials { enable_password, ..credentials? },
         host_key,
         host_name,
         captive_portal_vlan: captive_portal_vlan?,
+        allow_algorithms,
+        jump_host,
     };
     Some(table.statement(Item::Switch(Box::new(switch)), "name", &[]))
 }
@@ -79,17 +94,49 @@ fn platform(table: &Table<'_>, known: &[String]) -> Option<String> {
     value.parsed(|text| known.iter().find(|name| *name == text).cloned().ok_or(&accepted))
 }
 
-fn credentials(table: &Table<'_>) -> Option<Credentials> {
+/// Where an SSH server is.
+pub(super) fn address(table: &Table<'_>) -> Option<(String, u16)> {
+    let host = table.need("host", rules::HOST_ACCEPTED).and_then(|host| host.parsed(rules::host));
+    let ssh_port = match table.get("ssh_port") {
+        Some(port) => {
+            port.as_number("a TCP port, 1 to 65535", 1..=65_535).and_then(|n| u16::try_from(n).ok())
+        }
+        None => Some(SSH_PORT),
+    };
+    Some((host?, ssh_port?))
+}
+
+pub(super) fn host_key(table: &Table<'_>) -> Option<String> {
+    table.get("host_key").and_then(|key| key.parsed(rules::host_key))
+}
+
+/// How to log in, but for the privileged mode, which only a switch has.
+pub(super) fn credentials(table: &Table<'_>) -> Option<Credentials> {
     let username = table.need("username", "a login name").and_then(|name| name.parsed(rules::word));
     if table.get("password").is_none() && table.get("private_key").is_none() {
         table.missing("password", "a password or a private_key, as env:NAME or file:PATH");
     }
+    if table.get("private_key").is_none()
+        && let Some(passphrase) = table.get("private_key_passphrase")
+    {
+        passphrase.fault("there is no private_key that it opens");
+    }
     Some(Credentials {
         password: reference(table, "password"),
         private_key: reference(table, "private_key"),
-        enable_password: reference(table, "enable_password"),
+        private_key_passphrase: reference(table, "private_key_passphrase"),
+        enable_password: None,
         username: username?,
     })
+}
+
+/// In the order in which they are offered, each once.
+fn allowed(table: &Table<'_>) -> Vec<LegacyAlgorithm> {
+    let names = table.items("allow_algorithms", "an array of the names of old algorithms");
+    let mut allowed: Vec<_> = names.iter().filter_map(|name| name.parsed(LegacyAlgorithm::parse)).collect();
+    allowed.sort();
+    allowed.dedup();
+    allowed
 }
 
 fn reference(table: &Table<'_>, key: &'static str) -> Option<SecretRef> {

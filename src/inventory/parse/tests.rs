@@ -3,6 +3,7 @@
 use super::*;
 use switchyard_actors::domain::inventory::ApiKeyHash;
 use switchyard_actors::domain::inventory::SecretRef;
+use switchyard_actors::domain::legacy_algorithm::LegacyAlgorithm;
 
 /// Knows one variable and one key.
 struct KnownSecrets;
@@ -48,12 +49,23 @@ captive_portal_vlan = 900
 [switch.ports]
 "Gi1/0/1" = "aaaaaaaaaa"
 "#;
+const JUMP_HOST: &str = r#"[[jump_host]]
+name = "bastion"
+host = "10.0.0.1"
+username = "ops"
+password = "env:B"
+host_key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7/QEXn9OIeZJ"
+"#;
 const HASH: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
 /// `base` with `old` replaced by `new`.
 fn spoiled(base: &str, old: &str, new: &str) -> String {
     assert!(base.contains(old), "{old:?} is not in the base");
     base.replacen(old, new, 1)
+}
+
+fn through_it() -> String {
+    spoiled(SWITCH, "username", "jump_host = \"bastion\"\nusername")
 }
 
 struct Case {
@@ -265,6 +277,39 @@ fn switch_cases() -> Vec<Case> {
             "5: switch[1].host_key: \"ssh-ed25519 A*AA\" is not accepted: base64",
         ),
         with("enable_password = \"hunter2\"", "5: switch[1].enable_password: is no reference"),
+        with("private_key_passphrase = \"hunter2\"", "5: switch[1].private_key_passphrase: is no reference"),
+        with(
+            "private_key_passphrase = \"env:PP\"",
+            "5: switch[1].private_key_passphrase: there is no private_key that it opens",
+        ),
+        with(
+            "allow_algorithms = [\"ssh-rsa\", \"ssh-dss\"]",
+            "5: switch[1].allow_algorithms[2]: \"ssh-dss\" is not accepted: one of diffie-hellman-group-exchange-sha1,",
+        ),
+        with(
+            "allow_algorithms = \"ssh-rsa\"",
+            "5: switch[1].allow_algorithms: a text is not accepted: an array",
+        ),
+        with(
+            "jump_host = \"b\"",
+            "5: switch[1].jump_host: \"b\" is not accepted: the name of a [[jump_host]]",
+        ),
+        Case {
+            text: format!("{JUMP_HOST}{SWITCH}"),
+            said: "2: jump_host[1].name: no [[switch]] of this file has jump_host = \"bastion\"",
+        },
+        Case {
+            text: format!("{JUMP_HOST}{JUMP_HOST}{}", through_it()),
+            said: "8: jump_host[2].name: a jump host with this name is stated on line 2 already",
+        },
+        Case {
+            text: format!("{}{}", spoiled(JUMP_HOST, "env:B", "hunter2"), through_it()),
+            said: "5: jump_host[1].password: is no reference; accepted: env:NAME or file:PATH",
+        },
+        Case {
+            text: format!("{}{}", spoiled(JUMP_HOST, "password", "enable_password"), through_it()),
+            said: "5: jump_host[1].enable_password: is no key here; accepted: name, host, ssh_port",
+        },
         case(
             SWITCH,
             "captive_portal_vlan = 900\n",
@@ -378,6 +423,21 @@ fn speeds_in_either_unit_and_references_come_out_as_the_domain_keeps_them() {
     assert_eq!(partner.webhook_secret.reveal(), "from-the-environment");
     assert_eq!(partner.api_key, Some(ApiKeyHash::of("sy_live_abcdefghijklmnopqrstuvwxyz234567")));
     assert_eq!((plan.down_kbps, plan.up_kbps, plan.active), (250_000, 50_000, true));
+}
+
+#[test]
+fn a_switch_gets_its_jump_host_whole_wherever_the_file_states_it_and_its_old_algorithms_once() {
+    let old = "allow_algorithms = [\"hmac-sha1\", \"ssh-rsa\", \"hmac-sha1\"]\nusername";
+    let switch = spoiled(&through_it(), "username", old);
+    for text in [format!("{JUMP_HOST}{switch}"), format!("{switch}{JUMP_HOST}")] {
+        let wanted = read(&text).expect("good");
+        let Item::Switch(switch) = &wanted.items[0].is else { panic!("{:?}", wanted.items) };
+        assert_eq!(switch.allow_algorithms, [LegacyAlgorithm::SshRsa, LegacyAlgorithm::HmacSha1]);
+        let jump_host = switch.jump_host.as_deref().expect("it names one");
+        assert_eq!((jump_host.host.as_str(), jump_host.ssh_port), ("10.0.0.1", 22));
+        assert_eq!(jump_host.credentials.password, Some(SecretRef::Env("B".into())));
+        assert!(jump_host.host_key.is_some());
+    }
 }
 
 #[test]

@@ -23,13 +23,14 @@ fn switch(lab: &Lab) -> Switch {
         platform: "openvswitch".into(),
         credentials: Credentials {
             username: "root".into(),
-            password: None,
             private_key: Some(SecretRef::File(lab.client_key().display().to_string())),
-            enable_password: None,
+            ..Credentials::default()
         },
         host_key: Some(lab.host_key()),
         host_name: None,
         captive_portal_vlan: vlan(CAPTIVE),
+        allow_algorithms: Vec::new(),
+        jump_host: None,
     }
 }
 

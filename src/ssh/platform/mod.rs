@@ -3,10 +3,16 @@
 //! A file is read, every pattern and template in it is compiled, and every template is rendered once, before anything is
 //! connected to. What is wrong is named with the file and the key.
 
-use super::judge::OutputPatterns;
+mod shell;
+
+pub use shell::{Comment, Question, Shell};
+
+use super::judge::{Judgement, OutputPatterns};
+use super::scanner::Answer;
 use super::template::Templates;
 use regex::Regex;
 use serde::Deserialize;
+use shell::{QuestionFile, ShellFile};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use switchyard_actors::domain::config::{PortConfig, VlanId};
@@ -17,9 +23,9 @@ use switchyard_actors::ports::driver::Intent;
 
 /// The files that ship.
 const BUILT_IN: [(&str, &str); 3] = [
-    ("cisco_ios", include_str!("../../config/platforms/cisco_ios.toml")),
-    ("arista_eos", include_str!("../../config/platforms/arista_eos.toml")),
-    ("openvswitch", include_str!("../../config/platforms/openvswitch.toml")),
+    ("cisco_ios", include_str!("../../../config/platforms/cisco_ios.toml")),
+    ("arista_eos", include_str!("../../../config/platforms/arista_eos.toml")),
+    ("openvswitch", include_str!("../../../config/platforms/openvswitch.toml")),
 ];
 
 /// How commands travel.
@@ -51,22 +57,6 @@ struct File {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ShellFile {
-    prompt: String,
-    privileged_prompt: String,
-    configuration_prompt: String,
-    pager: String,
-    pager_answer: String,
-    enable: String,
-    enable_password_prompt: String,
-    opening: Vec<String>,
-    enter_configuration: String,
-    leave_configuration: String,
-    host_name: String,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct OutputFile {
     #[serde(default)]
     bad: Vec<BadFile>,
@@ -74,6 +64,8 @@ struct OutputFile {
     good: Vec<String>,
     #[serde(default)]
     noise: Vec<String>,
+    #[serde(default)]
+    log: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -124,47 +116,13 @@ struct SaveFile {
     saved_if: String,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct QuestionFile {
-    pattern: String,
-    answer: String,
-}
-
-/// The parts of a platform that has a shell.
-#[derive(Debug)]
-pub struct Shell {
-    /// A whole last line that is a prompt.
-    pub prompt: Regex,
-    /// A prompt that may configure.
-    pub privileged_prompt: Regex,
-    /// A prompt inside the configuration mode.
-    pub configuration_prompt: Regex,
-    /// A last line that waits for a key.
-    pub pager: Regex,
-    /// The key.
-    pub pager_answer: String,
-    /// Asks for privilege.
-    pub enable: String,
-    /// The question that may follow.
-    pub enable_password_prompt: Regex,
-    /// Sent once a session.
-    pub opening: Vec<String>,
-    /// Enters the configuration mode.
-    pub enter_configuration: String,
-    /// Leaves it.
-    pub leave_configuration: String,
-    /// Captures the device's name from its prompt.
-    pub host_name: Regex,
-}
-
 /// How the running configuration is saved.
 #[derive(Debug)]
 pub struct Save {
     /// The command.
     pub command: String,
     /// Questions that it may ask, and their answers.
-    pub questions: Vec<(Regex, String)>,
+    pub questions: Vec<Question>,
     /// What the output must have.
     pub saved_if: Regex,
 }
@@ -331,23 +289,7 @@ impl Compiler<'_> {
             bad: bad.collect::<Result<_, PlatformError>>()?,
             good: list("output.good", &file.good)?,
             noise: list("output.noise", &file.noise)?,
-        })
-    }
-
-    fn shell(&self, file: &ShellFile) -> Result<Shell, PlatformError> {
-        Ok(Shell {
-            prompt: self.regex("shell.prompt", &file.prompt)?,
-            privileged_prompt: self.regex("shell.privileged_prompt", &file.privileged_prompt)?,
-            configuration_prompt: self.regex("shell.configuration_prompt", &file.configuration_prompt)?,
-            pager: self.regex("shell.pager", &file.pager)?,
-            pager_answer: file.pager_answer.clone(),
-            enable: file.enable.clone(),
-            enable_password_prompt: self
-                .regex("shell.enable_password_prompt", &file.enable_password_prompt)?,
-            opening: file.opening.clone(),
-            enter_configuration: file.enter_configuration.clone(),
-            leave_configuration: file.leave_configuration.clone(),
-            host_name: self.capture("shell.host_name", &file.host_name)?,
+            log: list("output.log", &file.log)?,
         })
     }
 
@@ -384,10 +326,7 @@ impl Compiler<'_> {
     }
 
     fn save(&self, file: &SaveFile) -> Result<Save, PlatformError> {
-        let questions = file
-            .questions
-            .iter()
-            .map(|question| Ok((self.regex("save.questions", &question.pattern)?, question.answer.clone())));
+        let questions = file.questions.iter().map(|question| self.question("save.questions", question));
         Ok(Save {
             command: file.command.clone(),
             questions: questions.collect::<Result<_, PlatformError>>()?,
@@ -468,12 +407,23 @@ impl Platform {
             .collect()
     }
 
+    /// Judges the answer to a configuration line. Of one that isn't surely whole, and about this line, not even a refusal counts.
+    #[must_use]
+    pub fn judge(&self, answer: &Answer) -> Judgement {
+        if answer.is_whole {
+            return self.output.judge(&answer.text);
+        }
+        Judgement::Unclear(answer.text.lines().map(str::to_owned).collect())
+    }
+
     /// Whether this can be all of the answer to a read command: what it must have is there, or it says no. A part that is
     /// missing would be taken for a port on which nothing is set.
     #[must_use]
-    pub fn is_whole(&self, command: usize, answer: &str) -> bool {
+    pub fn is_whole(&self, command: usize, answer: &Answer) -> bool {
+        let text = self.output.without_logs(&answer.text);
         let must_match = self.read.must_match.get(command);
-        must_match.is_none_or(|pattern| pattern.is_match(answer)) || self.output.refusal(answer).is_some()
+        let has_all = must_match.is_none_or(|pattern| pattern.is_match(&text));
+        answer.is_whole && (has_all || self.output.refusal(&text).is_some())
     }
 
     /// The lines that bring a port from `before` to `want`.

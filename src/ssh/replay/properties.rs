@@ -1,0 +1,172 @@
+//! What must hold of every recording, however it is cut and interrupted.
+
+use super::super::{Platform, Platforms};
+use super::mutation::{Dice, log_line, places, with};
+use super::player::{Pieces, Player, Verdict};
+use super::recording::{Exchange, Expected, Recording};
+use std::cmp::Ordering;
+use std::time::{Duration, Instant};
+
+/// How many random replays are made, if the tests are to take longer than their budget.
+const REPLAYS: &str = "SWITCHYARD_REPLAYS";
+
+/// What the random replays may take by default.
+const BUDGET: Duration = Duration::from_secs(3);
+
+fn platforms() -> Platforms {
+    Platforms::load(None).expect("the built-in platforms")
+}
+
+fn player<'p>(recording: &'p Recording, platform: &'p Platform) -> Player<'p> {
+    let shell = platform.shell.as_ref().expect("a shell");
+    Player { platform, shell, stem: &recording.stem, is_framed: recording.is_framed, is_alive: true }
+}
+
+/// Every exchange of every recording.
+fn each(mut check: impl FnMut(&Player<'_>, &Exchange)) {
+    let platforms = platforms();
+    for recording in Recording::all() {
+        let player = player(&recording, recording.platform(&platforms));
+        recording.exchanges.iter().for_each(|exchange| check(&player, exchange));
+    }
+}
+
+fn whole(bytes: &[u8]) -> Pieces {
+    vec![bytes.to_vec()]
+}
+
+/// How many bytes the device says in each stretch.
+fn stretches(player: &Player<'_>, exchange: &Exchange) -> Vec<Vec<u8>> {
+    let mut stretches = Vec::new();
+    player.play(exchange, |_, bytes| {
+        stretches.push(bytes.to_vec());
+        whole(bytes)
+    });
+    stretches
+}
+
+#[test]
+fn every_recording_comes_to_the_verdict_that_it_names() {
+    let mut exchanges = 0;
+    each(|player, exchange| {
+        exchanges += 1;
+        let verdict = player.play(exchange, |_, bytes| whole(bytes));
+        assert_eq!(verdict, Verdict::Known(exchange.expected.clone()), "{}", exchange.name);
+    });
+    assert!(exchanges >= 40, "{exchanges}");
+}
+
+#[test]
+fn a_byte_at_a_time_and_cut_in_two_anywhere_it_is_the_same_verdict() {
+    each(|player, exchange| {
+        let recorded = Verdict::Known(exchange.expected.clone());
+        let slow = player.play(exchange, |_, bytes| bytes.iter().map(|byte| vec![*byte]).collect());
+        assert_eq!(slow, recorded, "{}, byte by byte", exchange.name);
+        for (number, stretch) in stretches(player, exchange).iter().enumerate() {
+            for at in 0..=stretch.len() {
+                let cut = player.play(exchange, |n, bytes| match n == number {
+                    true => vec![bytes[..at].to_vec(), bytes[at..].to_vec()],
+                    false => whole(bytes),
+                });
+                assert_eq!(cut, recorded, "{}, stretch {number} cut at {at}", exchange.name);
+            }
+        }
+    });
+}
+
+#[test]
+fn a_log_line_anywhere_leaves_the_verdict_or_leaves_it_to_a_reading() {
+    let (mut replays, mut same) = (0, 0);
+    each(|player, exchange| {
+        for (number, stretch) in stretches(player, exchange).iter().enumerate() {
+            for at in places(stretch) {
+                let verdict = player.play(exchange, |n, bytes| match n == number {
+                    true => whole(&with(bytes, at, &log_line())),
+                    false => whole(bytes),
+                });
+                assert!(
+                    verdict.is_safe(&exchange.expected),
+                    "{}: {verdict:?}, a log line in stretch {number} at {at}: {:?}",
+                    exchange.name,
+                    String::from_utf8_lossy(&with(stretch, at, b"<LOG>"))
+                );
+                replays += 1;
+                same += usize::from(verdict == Verdict::Known(exchange.expected.clone()));
+            }
+        }
+    });
+    // A reading that a message came into is always left to the next one, and readings are more than half of the bytes.
+    assert!(same * 3 > replays, "too little is still told apart: {same} of {replays}");
+}
+
+/// A drop after any byte, and so after every write of ours too.
+#[test]
+fn a_dialog_that_breaks_off_anywhere_is_lost_and_comes_to_no_verdict() {
+    each(|player, exchange| {
+        let recorded = Verdict::Known(exchange.expected.clone());
+        let dead = Player { is_alive: false, ..*player };
+        let stretches = stretches(player, exchange);
+        for (number, stretch) in stretches.iter().enumerate() {
+            for at in 0..stretch.len() {
+                let verdict = dead.play(exchange, |n, bytes| match n.cmp(&number) {
+                    Ordering::Less => whole(bytes),
+                    Ordering::Equal => whole(&bytes[..at]),
+                    Ordering::Greater => Pieces::new(),
+                });
+                let is_right = verdict == Verdict::Lost || verdict == recorded;
+                assert!(is_right, "{}: {verdict:?}, broken off in stretch {number} at {at}", exchange.name);
+            }
+        }
+    });
+}
+
+/// By default for as long as the budget lets; by an environment variable as many as it says.
+#[test]
+fn no_random_replay_hangs_panics_or_comes_to_a_wrong_verdict() {
+    let wanted = std::env::var(REPLAYS).ok().map(|text| text.parse::<u64>().expect("a number of replays"));
+    let platforms = platforms();
+    let recordings = Recording::all();
+    let began = Instant::now();
+    let threads = std::thread::available_parallelism().map_or(1, |threads| threads.get() as u64);
+    std::thread::scope(|scope| {
+        for thread in 0..threads {
+            let (platforms, recordings) = (&platforms, &recordings);
+            scope.spawn(move || {
+                let is_enough = |done: u64| match wanted {
+                    Some(wanted) => done * threads + thread >= wanted,
+                    None => began.elapsed() > BUDGET,
+                };
+                let mut done = 0;
+                while !is_enough(done) {
+                    replay(platforms, recordings, done * threads + thread);
+                    done += 1;
+                }
+            });
+        }
+    });
+}
+
+fn replay(platforms: &Platforms, recordings: &[Recording], seed: u64) {
+    let mut dice = Dice::new(seed + 1);
+    let recording = &recordings[dice.below(recordings.len())];
+    let exchange = &recording.exchanges[dice.below(recording.exchanges.len())];
+    let player = player(recording, recording.platform(platforms));
+    let verdict = player.play(exchange, |_, bytes| dice.tamper(bytes));
+    assert!(
+        verdict.is_safe(&exchange.expected),
+        "replay {seed} of {}: {verdict:?} instead of {:?}",
+        exchange.name,
+        exchange.expected
+    );
+}
+
+#[test]
+fn a_verdict_that_says_the_opposite_is_not_safe() {
+    let bad = Expected::Bad("CommandRejected".into());
+    assert!(
+        !Verdict::Known(Expected::Fine).is_safe(&bad)
+            && !Verdict::Known(bad.clone()).is_safe(&Expected::Fine)
+    );
+    assert!(!Verdict::Known(Expected::Saved).is_safe(&Expected::NotSaved));
+    assert!(Verdict::Lost.is_safe(&bad) && Verdict::Known(Expected::Unclear).is_safe(&bad));
+}

@@ -1,0 +1,98 @@
+//! Connects that are cut anywhere between the first byte and the prompt, by the peer, by our deadlines, and by whoever has no
+//! more time for them: what is left afterwards is counted.
+
+use super::cutter::{Cutter, Elsewhere, Ending};
+use super::*;
+use std::collections::BTreeSet;
+
+/// Places at which a session's opening is cut, spread over all its bytes.
+const PLACES: usize = 32;
+
+/// Who ends it.
+#[derive(Debug, Clone, Copy)]
+enum CutBy {
+    Peer,
+    Deadline,
+    Caller,
+}
+
+pub struct Range {
+    pub driver: Driver,
+    pub switch: Switch,
+    pub guard: SessionGuard,
+    pub cutter: Cutter,
+}
+
+fn tasks() -> usize {
+    tokio::runtime::Handle::current().metrics().num_alive_tasks()
+}
+
+impl Range {
+    /// Until no task of this test's runtime, no socket to the cutter, and no permit of the guard is left.
+    async fn until_nothing_is_left(&self, of: &str) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            let left = (tasks(), self.cutter.sockets_to(), self.guard.is_open());
+            if left == (0, 0, false) {
+                return;
+            }
+            assert!(Instant::now() < deadline, "{of}: tasks, sockets, permit: {left:?}");
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    /// Cuts at each of `places` in each way; the classes of the failures.
+    pub async fn cut_everywhere(&self, places: usize) -> BTreeSet<FailureClass> {
+        let session = self.driver.open(&self.switch, &self.guard).await.expect("uncut, it opens");
+        let whole = self.cutter.passed();
+        session.close().await;
+        self.until_nothing_is_left("uncut").await;
+        let mut classes = BTreeSet::new();
+        for place in 0..places {
+            let bytes = place * whole / places;
+            for cut in [CutBy::Peer, CutBy::Deadline, CutBy::Caller] {
+                let failure = self.open_cut(bytes, cut).await;
+                classes.extend(failure.map(|failure| failure.class));
+                self.until_nothing_is_left(&format!("{cut:?} after {bytes} of {whole}")).await;
+            }
+        }
+        classes
+    }
+
+    async fn open_cut(&self, bytes: usize, cut: CutBy) -> Option<DriverFailure> {
+        let (ending, patience) = match cut {
+            CutBy::Peer => (Ending::Close, Duration::MAX),
+            CutBy::Deadline => (Ending::Stall, Duration::MAX),
+            CutBy::Caller => (Ending::Stall, Duration::from_millis(40)),
+        };
+        self.cutter.cut_after(bytes, ending);
+        let opened = timeout(patience, self.driver.open(&self.switch, &self.guard)).await;
+        let failure = opened.ok().map(|opened| opened.err().expect("it was cut"));
+        if let Some(failure) = &failure {
+            assert!(!failure.detail.contains(PASSWORD), "{failure}");
+        }
+        failure
+    }
+}
+
+pub fn hasty(settings: Settings) -> Settings {
+    Settings { key_exchange_ms: 200, authentication_ms: 200, channel_ms: 200, command_ms: 200, ..settings }
+}
+
+#[tokio::test]
+async fn a_connect_that_is_cut_at_any_byte_by_anyone_leaves_no_task_and_no_socket() {
+    let elsewhere = Elsewhere::switch(PASSWORD);
+    let cutter = Cutter::before(elsewhere.address);
+    let bench = Bench::new(Personality::Ios, |_| ()).await;
+    let mut switch = bench.switch.clone();
+    switch.ssh_port = cutter.address().port();
+    switch.host_key = Some(elsewhere.host_key.clone());
+    let settings = hasty(bench.driver.settings.clone());
+    bench.fleet.stop().await;
+    let driver = Driver::new(settings, Platforms::load(None).expect("the built-in platforms"));
+    let range = Range { driver, switch, guard: SessionGuard::default(), cutter };
+    let classes = range.cut_everywhere(PLACES).await;
+    for class in [FailureClass::NoFreeVty, FailureClass::KeyExchangeFailed, FailureClass::SessionLost] {
+        assert!(classes.contains(&class), "every phase was cut: {classes:?}");
+    }
+}
