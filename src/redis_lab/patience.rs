@@ -4,8 +4,8 @@ use super::LabError;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-/// Enough for a server on a busy machine to load a few megabytes.
-pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+/// Enough for a server on a busy machine to load the hundreds of megabytes of a long run.
+pub(super) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Between two looks: short beside what is waited for, long beside a look.
 const INTERVAL: Duration = Duration::from_millis(5);

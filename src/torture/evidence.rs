@@ -6,13 +6,13 @@ use super::kept::Kept;
 use super::operator;
 use super::world::{Phase, Store, World};
 use crate::checker::History;
-use crate::checker::history::Ending;
+use crate::checker::history::{Attempt, Delivery as Arrived, Ending};
 use crate::config::Config;
 use crate::simulator::receiver::Delivery;
 use crate::{operations, startup};
 use anyhow::Context as _;
 use std::fs::File;
-use std::io::{BufWriter, Write as _};
+use std::io::{BufWriter, Write};
 use std::rc::Rc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::sleep;
@@ -128,11 +128,29 @@ pub async fn keep(world: &World, history: &History, is_clean: bool) -> anyhow::R
 fn write_history(history: &History, file: &std::path::Path) -> std::io::Result<()> {
     let mut out = BufWriter::new(File::create(file)?);
     let History { attempts, sessions, commands, freezes, deliveries, dead_letters, .. } = history;
-    attempts.iter().try_for_each(|record| writeln!(out, "{record:?}"))?;
+    attempts.iter().try_for_each(|record| write_attempt(&mut out, record))?;
     sessions.iter().try_for_each(|record| writeln!(out, "{record:?}"))?;
     commands.iter().try_for_each(|record| writeln!(out, "{record:?}"))?;
     freezes.iter().try_for_each(|record| writeln!(out, "{record:?}"))?;
-    deliveries.iter().try_for_each(|record| writeln!(out, "{record:?}"))?;
+    deliveries.iter().try_for_each(|record| write_delivery(&mut out, record))?;
     dead_letters.iter().try_for_each(|record| writeln!(out, "{record:?}"))?;
     out.flush()
+}
+
+/// Bodies as text: as numbers they would be most of the file.
+fn write_attempt(out: &mut impl Write, attempt: &Attempt) -> std::io::Result<()> {
+    let Attempt { request, sent, reply } = attempt;
+    write!(out, "Attempt {sent} {request:?} ")?;
+    match reply.answer() {
+        Some(answer) => {
+            writeln!(out, "{} {} {}", answer.at, answer.status, String::from_utf8_lossy(&answer.body))
+        }
+        None => writeln!(out, "{reply:?}"),
+    }
+}
+
+fn write_delivery(out: &mut impl Write, delivery: &Arrived) -> std::io::Result<()> {
+    let Arrived { at, to, id, attempt, answered, body, .. } = delivery;
+    let body = String::from_utf8_lossy(body);
+    writeln!(out, "Delivery {at} {to:?} {id:?} {attempt:?} {answered:?} {body}")
 }

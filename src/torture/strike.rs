@@ -132,6 +132,7 @@ async fn freeze(world: &World, instance: &Instance, lasting: Duration) {
     if !instance.signal(Signal::STOP) {
         return;
     }
+    let open = world.switches.open_sessions(instance);
     sleep(lasting).await;
     let is_past = from.elapsed() >= LEASE / 2;
     if !instance.signal(Signal::CONT) {
@@ -140,8 +141,8 @@ async fn freeze(world: &World, instance: &Instance, lasting: Duration) {
     let what = if lasting > LEASE { "frozen past the lease" } else { "frozen within the lease" };
     world.tally.borrow_mut().count(Victim::Process, what);
     if is_past {
-        // Others have its switches by now, and its own sessions are open until it looks at its clock.
-        until(THAW, || !world.switches.is_anyone_doubled()).await;
+        // Others have its switches by now, or soon; and its own sessions are open until it has looked at its clock.
+        until(THAW, || world.switches.are_closed(&open)).await;
         world.kept.borrow_mut().freeze(instance.name(), from, Instant::now());
     }
 }

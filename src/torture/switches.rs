@@ -94,9 +94,22 @@ impl Switches {
         sessions.iter().rev().any(|seen| seen.number == session && seen.torn_away)
     }
 
-    /// Sessions of one switch that are open at once, on any.
-    pub fn is_anyone_doubled(&self) -> bool {
-        self.all().iter().any(|switch| switch.counts().sessions_open > 1)
+    /// The sessions that the instance has open.
+    pub fn open_sessions(&self, of: &Instance) -> Vec<(usize, u64)> {
+        let open = self.all().iter().enumerate().flat_map(|(n, switch)| {
+            let sessions = switch.sessions().into_iter();
+            let its = sessions.filter(|seen| seen.closed.is_none() && of.has_dialled(seen.peer));
+            its.map(move |seen| (n, seen.number))
+        });
+        open.collect()
+    }
+
+    /// Whether none of these is open any more.
+    pub fn are_closed(&self, sessions: &[(usize, u64)]) -> bool {
+        sessions.iter().all(|(switch, session)| {
+            let seen = self.all()[*switch].sessions();
+            seen.iter().rev().any(|seen| seen.number == *session && seen.closed.is_some())
+        })
     }
 
     /// Strikes; what strikes at once is returned, the rest waits at the first switch from this one on that has nothing
