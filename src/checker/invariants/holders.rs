@@ -9,7 +9,6 @@ use super::super::docket::Docket;
 use super::super::history::{Answer, Attempt, Call, EventName, Intent, Place};
 use super::super::moment::Moment;
 use super::super::report::Verdict;
-use super::super::request::Wish;
 
 pub(super) fn judge(book: &Casebook<'_>) -> Verdict {
     let mut docket = Docket::open(book);
@@ -56,13 +55,7 @@ fn somebody_held_it<'h>(docket: &mut Docket<'_, 'h>, case: &Case<'h>, askers: &A
         Some(accepted) => attempt.sent < accepted,
         None => case.fate() == Fate::NeverTaken,
     };
-    // Under the same key another port may have been asked for: then it is that one which is held.
-    let is_for_it = |attempt: &Attempt| match &attempt.request.wish {
-        Wish::Direct { location, .. } => docket.book.history.locations.get(location) == Some(place),
-        Wish::HomeDrop { .. } => false,
-    };
-    let asked = case.answers().filter(|(attempt, _)| is_for_it(attempt) && is_new(attempt));
-    let refusals: Vec<_> = asked.filter(|(_, answer)| is_taken(answer)).collect();
+    let refusals = case.answers().filter(|(attempt, answer)| is_taken(answer) && is_new(attempt));
     for (attempt, answer) in refusals {
         let Some(place) = docket.book.place_of(&attempt.request.wish) else { continue };
         docket.looked_at("requests for a port that is held", 1);
