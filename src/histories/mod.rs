@@ -44,7 +44,7 @@ struct Verdict {
     history: History,
     strikes: Strikes,
     checkouts: usize,
-    rested: bool,
+    left: Vec<String>,
     panics: Vec<String>,
     lasted: Duration,
 }
@@ -55,14 +55,14 @@ impl Verdict {
     }
 
     fn fails(&self) -> bool {
-        !self.rested || !self.panics.is_empty() || !self.violated().is_empty()
+        !self.left.is_empty() || !self.panics.is_empty() || !self.violated().is_empty()
     }
 }
 
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if !self.rested {
-            writeln!(f, "there was still something to do in the end")?;
+        for left in &self.left {
+            writeln!(f, "still to be done in the end: {left}")?;
         }
         for panic in &self.panics {
             writeln!(f, "nobody planned this: {panic}")?;
@@ -76,7 +76,7 @@ fn play(plan: &Plan) -> Verdict {
     let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");
     let tasks = LocalSet::new();
     let plays = || tasks.block_on(&runtime, async { World::of(plan.clone()).play().await });
-    let (Played { history, strikes, rested, lasted }, panics) = panics::watching(plays);
+    let (Played { history, strikes, left, lasted }, panics) = panics::watching(plays);
     let report = judge(&history);
-    Verdict { report, history, strikes, checkouts: plan.checkouts.len(), rested, panics, lasted }
+    Verdict { report, history, strikes, checkouts: plan.checkouts.len(), left, panics, lasted }
 }

@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use switchyard_actors::domain::ids::{PartnerId, SubscriptionId};
-use switchyard_actors::domain::record::{Key, Record};
+use switchyard_actors::domain::record::{Index, Key, Record};
 use switchyard_actors::domain::request::{CheckoutRequest, DeliveryMode};
-use switchyard_actors::ports::store::Store;
+use switchyard_actors::ports::store::{Member, Store};
 use switchyard_actors::testing::{HintHub, RecordingStore};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
@@ -47,6 +47,8 @@ const OVERTAKEN_WITHIN: Duration = Duration::from_secs(9);
 /// How often it is looked whether everything has come to rest, and for how long at most.
 const LOOK: Duration = Duration::from_millis(500);
 const LOOKS: usize = 1_000;
+/// How much is told of what is left in one index.
+const MOST_LEFT: usize = 20;
 
 pub struct World {
     plan: Plan,
@@ -63,8 +65,8 @@ pub struct World {
 pub struct Played {
     pub history: History,
     pub strikes: Strikes,
-    /// Whether everything came to rest.
-    pub rested: bool,
+    /// What was still to be done when it should have come to rest.
+    pub left: Vec<String>,
     /// How long it took, on its own clock.
     pub lasted: Duration,
 }
@@ -110,13 +112,13 @@ impl World {
         self.nothing_more_goes_wrong();
         self.comes_to_rest().await;
         self.everybody_asks_again().await;
-        let rested = self.comes_to_rest().await;
+        let left = if self.comes_to_rest().await { Vec::new() } else { self.what_is_left().await };
         let mut history = self.history.take();
         inventory::describe(&mut history, self.plan.switches);
         witness::note_devices(&mut history, &self.devices);
         witness::note_records(&mut history, self.store.records());
         history.deliveries = self.receivers.take_deliveries();
-        Played { history, strikes: self.strikes.clone(), rested, lasted: self.beginning.elapsed() }
+        Played { history, strikes: self.strikes.clone(), left, lasted: self.beginning.elapsed() }
     }
 
     async fn everything_happens(self: &Rc<Self>) {
@@ -315,6 +317,19 @@ impl World {
         let (work, due) = (self.store.switches_with_work().await, self.store.partners_with_due().await);
         let nothing_waits = work.is_ok_and(|work| work.is_empty()) && due.is_ok_and(|due| due.is_empty());
         nothing_waits && self.instances.iter().all(|instance| instance.running().process.is_alive())
+    }
+
+    async fn what_is_left(&self) -> Vec<String> {
+        let work = self.store.switches_with_work().await.unwrap_or_default().into_iter().map(Index::Work);
+        let due = self.store.partners_with_due().await.unwrap_or_default().into_iter().map(Index::Due);
+        let mut left = Vec::new();
+        for index in work.chain(due) {
+            let members = self.store.members(&index, MOST_LEFT).await.unwrap_or_default();
+            left.extend(
+                members.into_iter().map(|Member { member, score }| format!("{index}: {member} at {score}")),
+            );
+        }
+        left
     }
 
     /// Under each key it is asked once more, by whom the service knows or doesn't know.
