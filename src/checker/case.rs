@@ -52,13 +52,15 @@ impl<'h> Case<'h> {
         accepted
     }
 
-    /// What was accepted; of a case without a 2xx, what was asked, if that was always the same.
+    /// What was accepted; of a case without a 2xx, what was asked and not refused, if that was always the same.
     pub fn wish(&self) -> Option<&'h Wish> {
         if let Some((attempt, _)) = self.acceptances().first() {
             return Some(&attempt.request.wish);
         }
-        let first = &self.attempts.first()?.request.wish;
-        self.attempts.iter().all(|attempt| attempt.request.wish == *first).then_some(first)
+        let refused = self.attempts.iter().all(|attempt| attempt.reply.is_refusal());
+        let mut asked = self.attempts.iter().filter(|attempt| refused || !attempt.reply.is_refusal());
+        let first = &asked.next()?.request.wish;
+        asked.all(|attempt| attempt.request.wish == *first).then_some(first)
     }
 
     /// The token of its port: the request's, or the one that the technician named.

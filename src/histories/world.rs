@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use switchyard_actors::domain::ids::{PartnerId, SubscriptionId};
+use switchyard_actors::domain::ids::{PartnerId, SubscriptionId, SwitchId};
 use switchyard_actors::domain::record::{Index, Key, Record};
 use switchyard_actors::domain::request::{CheckoutRequest, DeliveryMode};
 use switchyard_actors::ports::store::{Member, Store};
@@ -247,7 +247,7 @@ impl World {
         }
     }
 
-    fn switch(&self, number: usize) -> switchyard_actors::domain::ids::SwitchId {
+    fn switch(&self, number: usize) -> SwitchId {
         inventory::switch(number % self.plan.switches)
     }
 
@@ -286,20 +286,25 @@ impl World {
         self.instances.iter().for_each(|instance| instance.weather.clear());
     }
 
-    /// The operator releases what is quarantined.
+    /// The operator releases what is quarantined, and what was set aside.
     async fn operate(self: Rc<Self>) {
         for turn in 0.. {
             sleep(OPERATOR_LOOKS).await;
             for number in 0..self.plan.switches {
                 let switch = inventory::switch(number);
-                let status = self.store.record(&Key::SwitchStatus(switch.clone()));
                 let running = self.instance(turn).running();
-                if matches!(status, Some(Record::SwitchStatus(status)) if status.quarantined.is_some()) {
+                if self.waits_for_the_operator(&switch) {
                     // Without an answer it is done at the next look.
                     let _ = self.ask(&running, running.operator.release(&switch)).await;
                 }
             }
         }
+    }
+
+    fn waits_for_the_operator(&self, switch: &SwitchId) -> bool {
+        let status = self.store.record(&Key::SwitchStatus(switch.clone()));
+        matches!(status, Some(Record::SwitchStatus(status))
+            if status.quarantined.is_some() || !status.set_aside.is_empty())
     }
 
     /// Whether there was nothing left to do in the end.
@@ -316,6 +321,8 @@ impl World {
     async fn is_at_rest(&self) -> bool {
         let (work, due) = (self.store.switches_with_work().await, self.store.partners_with_due().await);
         let nothing_waits = work.is_ok_and(|work| work.is_empty()) && due.is_ok_and(|due| due.is_empty());
+        let mut switches = (0..self.plan.switches).map(inventory::switch);
+        let nothing_waits = nothing_waits && !switches.any(|switch| self.waits_for_the_operator(&switch));
         nothing_waits && self.instances.iter().all(|instance| instance.running().process.is_alive())
     }
 

@@ -6,6 +6,7 @@ use super::super::moment::Span;
 use super::super::request::{Mac, Wish};
 use super::world::*;
 use super::{is_found, only_violated};
+use serde_json::json;
 
 #[test]
 fn two_sessions_that_are_open_at_once_are_found() {
@@ -97,6 +98,21 @@ fn a_port_that_nobody_asked_for_and_was_changed_is_found() {
     world.port(CHECKOUTS).running = Some(live(CHECKOUTS));
     let findings = only_violated(&world, PortAsTold);
     assert!(findings[0].what.contains(&place(CHECKOUTS).to_string()), "{}", findings[0]);
+}
+
+#[test]
+fn a_port_is_judged_by_the_wish_that_was_not_refused_also_when_no_yes_arrived() {
+    let mut world = World::clean();
+    let own = format!("order-{PLAIN}");
+    for attempt in world.history.attempts.iter_mut().filter(|attempt| attempt.request.key.external == own) {
+        attempt.reply = Reply::Nothing { given_up: at(PLAIN, 900) };
+    }
+    let refusal =
+        answer(at(PLAIN, 2), 403, &json!({"detail": "Plan version belongs to a different provider"}));
+    world.asks_otherwise(PLAIN, 1, refusal);
+    super::nothing_is_found(&world);
+    world.port(PLAIN).running = Some(factory());
+    is_found(&world, PortAsTold, PLAIN);
 }
 
 /// `other` asked for the port of `n`, and got it.
