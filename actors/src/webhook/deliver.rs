@@ -18,7 +18,8 @@ pub enum Ended {
     Recorded,
     /// It could not be made, and the event stands as it stood.
     LeftDue,
-    /// Another instance has the partner's lane: it sends the event again, which at-least-once allows.
+    /// The lease is over: another instance has, or had, the partner's lane. Under a new one the event is sent again, which
+    /// at-least-once allows.
     Fenced,
 }
 
@@ -99,6 +100,10 @@ async fn take(
     version: CommitId,
     lease: LeaseEpoch,
 ) -> Result<(DeliveryRecord, CommitId), Ended> {
+    // Whoever was at it under a later lease may be gone; but ours is over, and without a new one nobody comes back to it.
+    if matches!(delivery.state, DeliveryState::Sending { lease: by, .. } if by > lease) {
+        return Err(Ended::Fenced);
+    }
     let policy = outside.settings.delivery.policy();
     let taken = delivery.state.clone().apply(DeliveryEvent::Taken { lease }, outside.clock.now(), &policy);
     let taken = taken.map_err(|_| Ended::LeftDue)?;

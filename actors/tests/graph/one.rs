@@ -1,6 +1,10 @@
 //! One instance: order, limits, restarts, and how often each port is called.
 
 use crate::world::*;
+use switchyard_actors::domain::delivery::{DeliveryRecord, DeliveryState};
+use switchyard_actors::domain::ids::CommitId;
+use switchyard_actors::domain::record::Index;
+use switchyard_actors::ports::store::{Claimed, Commit, Durability, Order, Store, Write};
 
 #[test]
 fn a_checkout_becomes_a_live_port_one_outcome_and_two_events() {
@@ -271,6 +275,48 @@ fn a_receiver_that_fails_gets_three_attempts_two_and_four_seconds_apart_with_the
         let gaps: Vec<_> =
             failing.windows(2).map(|w| w[1].0.duration_since(w[0].0).as_millis() / 100).collect();
         assert_eq!(gaps, [20, 40]);
+    });
+}
+
+/// As a successor leaves it that took the lane while this instance slept, and died over the event.
+async fn taken_by_a_successor_that_died(world: &World) {
+    let tag = Tag::Partner(PARTNER);
+    let claimed = world.store.claim_lease(&tag, InstanceId(Uuid::from_u128(77)), None).await;
+    let Ok(Claimed::Taken(lease)) = claimed else { panic!("{claimed:?}") };
+    let delivered = world.store.records().into_iter().find_map(|record| match record {
+        Record::Delivery(delivery) => Some(delivery),
+        _ => None,
+    });
+    let delivery = delivered.expect("one that was sent");
+    let (id, member) = (delivery.event.id, delivery.event.id.to_string());
+    let state = DeliveryState::Sending { attempt: 1, panics: 0, lease };
+    let sending = Record::Delivery(DeliveryRecord { state, ..delivery });
+    let writes = vec![
+        Write::Put(Key::Delivery(PARTNER, id), sending),
+        Write::Include { index: Index::Due(PARTNER), member, score: 0 },
+    ];
+    let commit = Commit {
+        id: CommitId(Uuid::from_u128(78)),
+        tag,
+        lease: Some(lease),
+        expect: Vec::new(),
+        writes,
+        events: Vec::new(),
+        durability: Durability::Durable,
+        order: Order::InTurn,
+    };
+    world.store.commit(vec![commit]).await.expect("it is its lease");
+}
+
+#[test]
+fn an_event_that_a_later_lease_left_under_way_is_sent_again_by_a_lane_that_did_not_know_of_it() {
+    paused(async {
+        let world = World::start(GraphSettings::default());
+        world.handle.complete_checkout(request("order-1", 1)).await.expect("accepted");
+        world.until_events(2).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        taken_by_a_successor_that_died(&world).await;
+        world.until_events(3).await;
     });
 }
 
