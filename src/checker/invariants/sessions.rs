@@ -2,6 +2,9 @@
 //!
 //! One session at work on a switch. Two that were open at once, or whose commands came in turn, are a violation, unless the
 //! harness itself had frozen one of the holders for all of that time. One holder with two sessions has no excuse.
+//!
+//! A device learns from its network that a session has ended, and may take up the next before it has read that: a short overlap in
+//! which the earlier one got nothing any more is the end of that one.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -11,6 +14,9 @@ use super::super::history::{Freeze, Session};
 use super::super::moment::Span;
 use super::super::report::Verdict;
 use super::super::story::Story;
+
+/// How long a device may take to notice that a session has ended.
+const NOTICED_WITHIN_NANOS: u64 = 25_000_000;
 
 /// Something of a session that lasts.
 #[derive(Clone, Copy, Debug)]
@@ -29,7 +35,8 @@ pub(super) fn judge(book: &Casebook<'_>) -> Verdict {
         let (open, at_work) = (open(book, switch), at_work(book, switch));
         docket.looked_at("sessions", open.len().max(at_work.len()));
         docket.looked_at("commands", book.commands(switch).len());
-        let both_open = overlaps(open);
+        let both_open: Vec<_> =
+            overlaps(open).into_iter().filter(|found| !was_ending(book, switch, found)).collect();
         // Whose commands came in turn were open at once: told once.
         let is_new = |new: &Overlap<'_>| {
             !both_open
@@ -79,6 +86,15 @@ fn overlaps(mut stretches: Vec<Stretch<'_>>) -> Vec<Overlap<'_>> {
         }
     }
     found
+}
+
+/// Whether the earlier one had ended, and was only not known to have.
+fn was_ending(book: &Casebook<'_>, switch: &str, (earlier, later, overlap): &Overlap<'_>) -> bool {
+    let (Some(closed), opened) = (earlier.span.until, later.span.from) else { return false };
+    let is_its_end = *overlap == Span::new(opened, closed) && closed.0 - opened.0 <= NOTICED_WITHIN_NANOS;
+    let commands = book.commands(switch);
+    let after = &commands[commands.partition_point(|command| command.at < opened)..];
+    is_its_end && !after.iter().any(|command| command.session == earlier.session)
 }
 
 /// Whether the harness may have caused it: it froze one of the two, who are not the same.

@@ -2,7 +2,7 @@
 
 use super::super::Invariant::{OneAtWorkOnASwitch, OneHolderOfAPort, PortAsTold};
 use super::super::history::{Freeze, Intent, Reply, Session};
-use super::super::moment::Span;
+use super::super::moment::{Moment, Span};
 use super::super::request::{Mac, Wish};
 use super::world::*;
 use super::{is_found, only_violated};
@@ -22,6 +22,28 @@ fn a_session_that_was_never_closed_is_found_when_the_next_is_opened() {
     world.session(PLAIN).span.until = None;
     let findings = only_violated(&world, OneAtWorkOnASwitch);
     assert!(findings.len() > 1 && findings[0].to_string().contains("order-4"), "{}", findings[0]);
+}
+
+/// The checkout's session ends so long after the next one on its switch was opened.
+fn ended_late(millis: u64) -> World {
+    let mut world = World::clean();
+    let opened = world.session(PLAIN + 3).span.from;
+    world.session(PLAIN).span.until = Some(Moment(opened.0 + millis * 1_000_000));
+    world
+}
+
+#[test]
+fn a_session_whose_end_the_device_notices_late_is_no_second_one_unless_it_gets_a_command() {
+    let mut world = ended_late(24);
+    super::nothing_is_found(&world);
+    let Session { number, switch, .. } = world.session(PLAIN).clone();
+    let at = Moment(world.session(PLAIN + 3).span.from.0 + 1_000);
+    let own =
+        world.history.commands.iter().find(|command| command.session == number && command.switch == switch);
+    let late = super::super::history::Command { at, ..own.expect("a command").clone() };
+    world.history.commands.push(late);
+    assert!(!only_violated(&world, OneAtWorkOnASwitch).is_empty());
+    assert!(!only_violated(&ended_late(26), OneAtWorkOnASwitch).is_empty());
 }
 
 #[test]
