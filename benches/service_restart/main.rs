@@ -115,19 +115,25 @@ async fn measure(engine: &str, world: &World, jobs: usize, full: &str, empty: &s
     run("after SIGKILL", world, full.start(None)).await.stop().await;
 }
 
+async fn until<T>(seen: impl Fn() -> Option<T>) -> T {
+    let began = Instant::now();
+    loop {
+        if let Some(seen) = seen() {
+            return seen;
+        }
+        assert!(began.elapsed() < Duration::from_secs(300), "no line is ever live");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
 async fn run(name: &str, world: &World, mut process: Process) -> Process {
     let ready = process.ready().await;
     let at_ready = process.memory();
     let verdict = if ready <= WANTED { "met" } else { "MISSED" };
     println!("  {name:<20} ready {ready:>8.0?} ({verdict}), {at_ready:?} MiB now and at most");
-    let first = loop {
-        if let (_, Some(first)) = world.completed_after(process.began) {
-            break first;
-        }
-        assert!(process.began.elapsed() < Duration::from_secs(300), "no line is ever live");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    };
-    let opened = world.first_session_after(process.began).expect("a line is live");
+    // Events of the run before are still delivered: what is live now was told of after the first session.
+    let opened = until(|| world.first_session_after(process.began)).await;
+    let first = until(|| world.completed_after(opened).1).await;
     tokio::time::sleep(STEADY_AFTER).await;
     let (completed, _) = world.completed_after(process.began);
     println!(
