@@ -141,15 +141,16 @@ impl Handler for Connection {
         _submethods: &str,
         response: Option<Response<'a>>,
     ) -> Result<Auth, Self::Error> {
-        let Some(mut answers) = response else {
-            return Ok(Auth::Partial {
-                name: Cow::Borrowed(""),
-                instructions: Cow::Borrowed(""),
-                prompts: Cow::Owned(vec![(Cow::Borrowed(self.seat.switch.plan().login_prompt), false)]),
-            });
+        let plan = self.seat.switch.plan();
+        let asks = || Auth::Partial {
+            name: Cow::Borrowed(""),
+            instructions: Cow::Borrowed(""),
+            prompts: Cow::Owned(vec![(Cow::Borrowed(plan.login_prompt), false)]),
         };
+        let Some(mut answers) = response else { return Ok(asks()) };
         let is_right = answers.next().is_some_and(|answer| self.is_password(user, &answer));
-        self.judge(is_right)
+        let judged = self.judge(is_right)?;
+        Ok(if !is_right && plan.login_asks_again { asks() } else { judged })
     }
 
     async fn channel_open_session(

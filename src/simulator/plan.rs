@@ -25,6 +25,8 @@ pub struct SwitchPlan {
     pub login_methods: Vec<MethodKind>,
     /// What it asks when it asks interactively.
     pub login_prompt: &'static str,
+    /// A wrong answer to it is asked for anew in the same login, as PAM does.
+    pub login_asks_again: bool,
     /// `None`: a login is privileged at once (prompt `#`).
     pub enable_password: Option<String>,
     /// Between a line and its output.
@@ -49,6 +51,7 @@ impl SwitchPlan {
             authorized_key: None,
             login_methods: vec![MethodKind::PublicKey, MethodKind::KeyboardInteractive, MethodKind::Password],
             login_prompt: "Password: ",
+            login_asks_again: false,
             enable_password: None,
             command_latency: Duration::ZERO,
             save_latency: Duration::ZERO,

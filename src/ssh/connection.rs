@@ -33,6 +33,8 @@ pub struct Connection {
     pub handle: Handle<HostKeyCheck>,
     /// Never to be shown.
     pub secrets: Vec<Secret>,
+    /// The last hop's, one of the secrets: what is sent is what is kept from sight.
+    pub enable_password: Option<Secret>,
     /// The host key, where it was trusted for being the first.
     pub first_seen_host_key: Option<String>,
 }
@@ -232,7 +234,8 @@ where
         let text = format!("{place} did not answer the login within ssh.authentication_ms = {limit}");
         Err(DriverFailure::new(FailureClass::SessionLost, text))
     })?;
-    Ok(Connection { handle, secrets: credentials.secrets(), first_seen_host_key })
+    let (secrets, enable_password) = (credentials.secrets(), credentials.enable_password());
+    Ok(Connection { handle, secrets, enable_password, first_seen_host_key })
 }
 
 fn client_config(settings: &Settings, allowed: &[LegacyAlgorithm], trust: &Trust) -> Arc<client::Config> {
@@ -266,7 +269,11 @@ where
     match (exchanged, verdict) {
         (_, Verdict::Refused(failure)) => Err(failure),
         (Ok(Ok(handle)), Verdict::FirstSeen(key)) => Ok((handle, Some(key))),
-        (Ok(Ok(handle)), Verdict::Vouched | Verdict::Pending) => Ok((handle, None)),
+        (Ok(Ok(handle)), Verdict::Vouched) => Ok((handle, None)),
+        (Ok(Ok(_)), Verdict::Pending) => {
+            let text = format!("{place} showed no host key");
+            Err(DriverFailure::new(FailureClass::HostKeyChanged, text))
+        }
         (Ok(Err(error)), _) => Err(not_exchanged(place, &overheard, &describe(&error))),
         (Err(_), _) => {
             let why = format!("there was no key exchange within ssh.key_exchange_ms = {}", limit.as_millis());

@@ -12,6 +12,8 @@ use tokio::time::timeout;
 pub struct Ran {
     output: Vec<u8>,
     status: Option<u32>,
+    /// Whether there was more than is kept.
+    pub is_cut: bool,
 }
 
 impl Ran {
@@ -44,11 +46,12 @@ pub async fn run(
     let whole = async {
         let mut channel = handle.channel_open_session().await.map_err(lost)?;
         channel.exec(true, line).await.map_err(lost)?;
-        let mut ran = Ran { output: Vec::new(), status: None };
+        let mut ran = Ran { output: Vec::new(), status: None, is_cut: false };
         while let Some(message) = channel.wait().await {
             match message {
                 ChannelMsg::Data { data } | ChannelMsg::ExtendedData { data, .. } => {
                     let room = output_limit_bytes.saturating_sub(ran.output.len());
+                    ran.is_cut |= data.len() > room;
                     ran.output.extend_from_slice(&data[..data.len().min(room)]);
                 }
                 ChannelMsg::ExitStatus { exit_status } => ran.status = Some(exit_status),

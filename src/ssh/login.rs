@@ -68,10 +68,11 @@ struct Attempts {
 impl Attempts {
     /// The next method: a key before a password, and a refused password not a second time in another form.
     fn next(&self, takes: &MethodSet, has_key: bool, has_password: bool) -> Option<Method> {
+        let may_type = has_password && !self.password_refused;
         let order = [
             (Method::PublicKey, MethodKind::PublicKey, has_key),
-            (Method::Password, MethodKind::Password, has_password),
-            (Method::Interactive, MethodKind::KeyboardInteractive, has_password && !self.password_refused),
+            (Method::Password, MethodKind::Password, may_type),
+            (Method::Interactive, MethodKind::KeyboardInteractive, may_type),
         ];
         let open = |(method, kind, has): &(Method, MethodKind, bool)| {
             *has && takes.contains(kind) && !self.made.contains(method)
@@ -81,7 +82,7 @@ impl Attempts {
 
     fn note(&mut self, method: Method, partly: bool, why: Option<String>) {
         self.made.push(method);
-        self.password_refused |= method == Method::Password && !partly;
+        self.password_refused |= method != Method::PublicKey && !partly;
         self.remarks.extend(why);
     }
 
@@ -128,6 +129,10 @@ fn answer_to(prompt: &str, echo: bool) -> Answer {
     }
 }
 
+fn wants_password(prompt: &str, echo: bool) -> bool {
+    answer_to(prompt, echo) == Answer::Password
+}
+
 impl Credentials {
     /// Follows the references.
     ///
@@ -160,6 +165,11 @@ impl Credentials {
             .flatten()
             .cloned()
             .collect()
+    }
+
+    /// What the privilege step asks for.
+    pub fn enable_password(&self) -> Option<Secret> {
+        self.enable_password.clone()
     }
 
     /// Logs in.
@@ -234,6 +244,7 @@ impl Credentials {
         takes: &MethodSet,
     ) -> Result<Tried, russh::Error> {
         let mut asked = handle.authenticate_keyboard_interactive_start(&self.username, None).await?;
+        let mut is_given = false;
         for _ in 0..INTERACTIVE_ROUNDS {
             match asked {
                 KeyboardInteractiveAuthResponse::Success => return Ok(Tried::LoggedIn),
@@ -242,6 +253,11 @@ impl Credentials {
                     return Ok(Tried::Refused { takes: remaining_methods, partly, why: None });
                 }
                 KeyboardInteractiveAuthResponse::InfoRequest { prompts, .. } => {
+                    let wants_it = prompts.iter().any(|asked| wants_password(&asked.prompt, asked.echo));
+                    if wants_it && is_given {
+                        return Ok(refused(takes.clone(), "it asked for the password again".to_owned()));
+                    }
+                    is_given |= wants_it;
                     // A round may ask nothing, and still wants its empty answer.
                     match self.answers(&prompts, password) {
                         Ok(answers) => {
@@ -311,7 +327,7 @@ mod tests {
         // What was tried (and whether it was right in part), whether there are a key and a password, what comes next.
         type Made<'a> = &'a [(Method, bool)];
         type Row<'a> = (Made<'a>, (bool, bool), &'a MethodSet, Option<Method>);
-        let table: [Row<'_>; 9] = [
+        let table: [Row<'_>; 10] = [
             (&[], (true, true), &all, Some(PublicKey)),
             (&[], (false, true), &all, Some(Password)),
             (&[], (true, false), &interactive, None),
@@ -319,6 +335,7 @@ mod tests {
             (&[(PublicKey, false)], (true, true), &all, Some(Password)),
             (&[(Password, false)], (false, true), &all, None),
             (&[(Password, true)], (false, true), &all, Some(Interactive)),
+            (&[(Interactive, false)], (false, true), &all, None),
             (&[(PublicKey, true)], (true, true), &all, Some(Password)),
             (&[(PublicKey, false), (Password, false)], (true, true), &all, None),
         ];

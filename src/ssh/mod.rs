@@ -175,9 +175,7 @@ impl Driver {
                     Dialog::begin(channel, platform, shell, self.settings.limits(), &mut transcript).await?;
                 check_host_name(switch, shell, dialog.prompt())?;
                 if !shell.privileged_prompt.is_match(dialog.prompt()) {
-                    let password =
-                        switch.credentials.enable_password.as_ref().map(secret::resolve).transpose()?;
-                    dialog.enable(shell, password.as_ref(), &mut transcript).await?;
+                    dialog.enable(shell, connection.enable_password.as_ref(), &mut transcript).await?;
                 }
                 for line in &shell.opening {
                     let answer = dialog.command(shell, line, &mut transcript).await?;

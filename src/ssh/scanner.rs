@@ -36,8 +36,6 @@ pub enum Seen {
 pub struct Answer {
     /// The lines, each ended; without echo, prompts and pagers.
     pub text: String,
-    /// The prompt that stands behind it.
-    pub prompt: String,
     /// Whether all of it is there for sure, and nothing else. If not, only a read-back can tell what the line did.
     pub is_whole: bool,
 }
@@ -194,11 +192,10 @@ impl Scanner {
     /// The answer that ends at the prompt which was seen.
     #[must_use]
     pub fn answer(&self, shell: &Shell) -> Answer {
-        let prompt = self.last_line();
         let echoes = [self.marks.as_slice(), &self.given].concat();
         let text = answer_of(&self.screen.ended_lines(), &self.typed, &echoes, &shell.prompt);
         let is_sure = !self.asked_plainly && !self.has_lost_keys(shell);
-        Answer { text, prompt, is_whole: is_sure && !self.screen.has_overflowed() }
+        Answer { text, is_whole: is_sure && !self.screen.has_overflowed() }
     }
 
     /// What was said to the first comment.

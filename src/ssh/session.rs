@@ -60,7 +60,8 @@ impl Session {
             Wire::Exec => {
                 let limits = (millis(self.settings.command_ms), self.settings.output_limit_bytes);
                 let ran = exec::run(&self.handle, line, limits, &mut self.transcript).await?;
-                Ok(Answer { text: ran.into_judged_text(), prompt: String::new(), is_whole: true })
+                let is_whole = !ran.is_cut;
+                Ok(Answer { text: ran.into_judged_text(), is_whole })
             }
         }
     }

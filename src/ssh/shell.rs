@@ -182,7 +182,7 @@ impl Dialog {
 
     /// Takes the prompt that was seen for the one we stand at. The device may have been given another name meanwhile.
     fn stand_at(&mut self, shell: &Shell, transcript: &mut Transcript) {
-        let seen = self.scanner.answer(shell).prompt;
+        let seen = self.scanner.last_line();
         if !self.prompt.is_empty() && !seen.starts_with(&stem_of(&self.prompt, shell)) {
             transcript.remark(&format!(
                 "the device has another name: its prompt was {:?}, and is {seen:?}",

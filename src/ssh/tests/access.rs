@@ -147,6 +147,20 @@ async fn a_refused_password_is_tried_once_and_what_the_switch_takes_is_told() {
 }
 
 #[tokio::test]
+async fn a_switch_that_asks_for_the_password_again_in_the_same_login_does_not_get_it_again() {
+    let bench = Bench::new(Personality::Ios, |plan| {
+        plan.login_methods = vec![MethodKind::KeyboardInteractive];
+        plan.login_asks_again = true;
+        plan.password = "another".into();
+    })
+    .await;
+    let failure = bench.refusal().await;
+    assert_eq!(failure.class, FailureClass::AuthenticationRefused);
+    assert!(failure.detail.contains("asked for the password again"), "{failure}");
+    assert_eq!(bench.device().counts().logins_refused, 1);
+}
+
+#[tokio::test]
 async fn a_first_host_key_is_trusted_only_where_the_configuration_says_so_and_is_told() {
     let mut bench = Bench::new(Personality::Ios, |_| ()).await;
     let pinned = bench.switch.host_key.take();
