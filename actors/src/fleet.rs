@@ -65,6 +65,8 @@ struct Past {
 enum Child {
     Running(Running),
     Restarting,
+    /// It has ended, and left panics that are on no record yet: the next one puts them there.
+    Owing(Past),
 }
 
 /// Which part of the switches a fleet has.
@@ -129,9 +131,11 @@ impl Fleet {
     /// It stopped by itself: there was nothing to do, or it isn't ours, or it was asked to. The next wake makes another,
     /// and one that it did not hear any more is the next.
     fn ended(&mut self, id: &SwitchId, context: &mut Context<Self>) {
-        if let Some(Child::Running(running)) = self.children.remove(id)
-            && running.unheard.any()
-        {
+        let Some(Child::Running(Running { unheard, past, .. })) = self.children.remove(id) else { return };
+        if past.aftermath.is_owing() {
+            self.children.insert(id.clone(), Child::Owing(past));
+        }
+        if unheard.any() {
             self.wake(id, context);
         }
     }
@@ -186,7 +190,9 @@ impl Fleet {
             }
             // The fresh one asks the store when it starts.
             Some(Child::Restarting) => {}
-            None if self.stopping || !self.outside.owns(&Tag::Switch(id.clone())) => {}
+            None | Some(Child::Owing(_)) if self.stopping || !self.outside.owns(&Tag::Switch(id.clone())) => {
+            }
+            Some(Child::Owing(past)) => self.start(id, past.clone(), context),
             None => self.start(id, Past::default(), context),
         }
     }
@@ -256,7 +262,7 @@ impl Handler<StopFleet> for Fleet {
             .values()
             .filter_map(|child| match child {
                 Child::Running(running) => Some(running.addr.clone()),
-                Child::Restarting => None,
+                Child::Restarting | Child::Owing(_) => None,
             })
             .collect();
         let ended = async move {

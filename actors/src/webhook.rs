@@ -160,7 +160,7 @@ impl WebhookActor {
             let lane = actor.lanes.entry(partner).or_default();
             lane.on_their_way.remove(&event);
             if ended == Ended::Fenced
-                && let Some(holding) = lane.holding.take()
+                && let Some(holding) = lane.holding.take_if(|holding| holding.lease == lease)
             {
                 holding.lost();
             }

@@ -11,7 +11,7 @@ use super::ids::{
 };
 use super::inventory::{ApiKeyHash, InventoryPort, Location, Partner, PlanVersion, Switch, Unit};
 use super::job::{JobKind, JobState};
-use super::port::PortState;
+use super::port::{PortState, Repair};
 use super::request::CheckoutKey;
 use super::retention::Tombstone;
 use super::subscription::SubscriptionState;
@@ -242,6 +242,12 @@ impl PortRecord {
     #[must_use]
     pub fn new(at: PortRef) -> Self {
         Self { at, holder: None, state: PortState::Clean, panics: 0 }
+    }
+
+    /// Whether its repair is left to an operator, after so many panics.
+    #[must_use]
+    pub fn is_set_aside(&self, limit: u32) -> bool {
+        self.panics > 0 && Repair::after_panics(self.panics, limit) == Repair::SetAside
     }
 }
 

@@ -88,6 +88,13 @@ impl Aftermath {
         self.left().quarantine = Some(why);
     }
 
+    /// Whether something is still to be put on record.
+    #[must_use]
+    pub fn is_owing(&self) -> bool {
+        let left = self.left();
+        !left.charges.is_empty() || left.quarantine.is_some()
+    }
+
     /// Puts everything on record, however long the store is away. Answers why the switch is quarantined, if it is by this.
     ///
     /// # Errors
@@ -197,7 +204,7 @@ fn port_charge(outside: &Outside, duty: &Duty, grounds: Grounds, id: CommitId) -
     let (index, name) = (Index::Work(duty.switch.id.clone()), port.at.port.clone());
     let member = WorkItem::Port(name.clone()).to_member();
     let port = PortRecord { panics: port.panics.saturating_add(1), ..port };
-    let mut commit = Commit { id, lease: Some(duty.lease), ..outside.commit(duty.tag()) };
+    let mut commit = Commit { id, ..duty.commit(outside) };
     commit.expect.push(unchanged(Key::Port(port.at.clone()), Some(&port_stored)));
     let state = port.state.clone().apply(PortEvent::LeftUnclear, now);
     let state = state.expect("what a port is can become unclear in every state");

@@ -170,7 +170,8 @@ async fn to_be_read(
         return Ok(None);
     };
     let is_at_rest = matches!(record.state, PortState::Clean | PortState::AppliedUnsaved { .. });
-    if busy.contains(port) || !is_at_rest || record.holder != Some(managed.subscription) {
+    let is_set_aside = record.is_set_aside(outside.settings.supervision.repair_panics);
+    if busy.contains(port) || is_set_aside || !is_at_rest || record.holder != Some(managed.subscription) {
         return Ok(None);
     }
     Ok(Some(Task {
@@ -261,8 +262,7 @@ fn verdict(
     judged: &[Judged],
 ) -> Commit {
     let now = outside.clock.now();
-    let mut commit = outside.commit(duty.tag());
-    commit.lease = Some(duty.lease);
+    let mut commit = duty.commit(outside);
     for (case, judged) in cases.iter().zip(judged) {
         if judged.response == Some(Response::Repair) {
             let want = case.managed.want.clone();
@@ -351,7 +351,7 @@ async fn leave_unfinished(
         let read = outside.read_surely(&[Key::Drift(duty.switch.id.clone())]).await.pop().flatten();
         let (drift, stored) = drift_in(duty, read);
         let now = outside.clock.now();
-        let mut commit = Commit { id, lease: Some(duty.lease), ..outside.commit(duty.tag()) };
+        let mut commit = Commit { id, ..duty.commit(outside) };
         close(&mut commit, duty, drift.unfinished(why.to_owned(), ports, now), stored.as_ref());
         match outside.commit_surely(vec![commit]).await {
             Ok(()) => {

@@ -69,7 +69,8 @@ struct Queue {
     jobs: Vec<(u64, JobRecord, Stored)>,
     dirty: Vec<(u64, PortRecord)>,
     unsaved: Vec<(u64, UnixMillis, PortRecord)>,
-    check: Option<u64>,
+    /// A check is due; it never waits in the queue.
+    check: bool,
     next_score: Option<u64>,
     is_empty: bool,
 }
@@ -99,8 +100,7 @@ pub async fn choose(
         at_work.on_nothing();
         let now = outside.clock.now();
         let queue = read_queue(outside, duty, now).await?;
-        let is_check_due = queue.check.is_some_and(|score| score <= now.0);
-        let check = Reason::of(is_check_due, freedom.contact).filter(|_| freedom.may_begin);
+        let check = Reason::of(queue.check, freedom.contact).filter(|_| freedom.may_begin);
         if queue.is_empty && check.is_none() {
             return Ok(Choice::Rest);
         }
@@ -236,13 +236,13 @@ async fn read_queue(outside: &Outside, duty: &Duty, now: UnixMillis) -> Result<Q
     let switch = &duty.switch.id;
     let members = outside.store.members(&Index::Work(switch.clone()), LOOK_AHEAD).await?;
     let items = members.iter().filter_map(|m| WorkItem::from_member(&m.member).map(|item| (m.score, item)));
-    let mut check = None;
+    let mut check = false;
     let (scores, keys): (Vec<_>, Vec<_>) = items
         .filter_map(|(score, item)| match item {
             WorkItem::Job(id) => Some((score, Key::Job(switch.clone(), id))),
             WorkItem::Port(port) => Some((score, Key::Port(PortRef { switch: switch.clone(), port }))),
             WorkItem::Check => {
-                check = Some(score);
+                check = true;
                 None
             }
         })
@@ -366,8 +366,7 @@ async fn begin_job(
     };
     let running = JobRecord { state, started_at: job.started_at.or(Some(now)), ..job.clone() };
     let key = Key::Job(duty.switch.id.clone(), job.id);
-    let mut commit = outside.commit(duty.tag());
-    commit.lease = Some(duty.lease);
+    let mut commit = duty.commit(outside);
     // A restart would find it queued or running, and start it either way.
     commit.durability = Durability::Lazy;
     commit.expect.push(unchanged(key.clone(), Some(stored)));

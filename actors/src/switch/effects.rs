@@ -263,6 +263,7 @@ impl SwitchSupervisor {
 
     /// The safe point at which the switch is given up: nothing is under way. First the session, then the lease.
     pub(super) fn leave(&mut self, context: &mut Context<Self>) {
+        self.memory.at_work.on_nothing();
         if self.session.is_some() {
             self.close(context);
         } else {
@@ -271,6 +272,7 @@ impl SwitchSupervisor {
     }
 
     pub(super) fn give_back(&mut self, context: &mut Context<Self>) {
+        self.memory.at_work.on_nothing();
         let (outside, duty) = (Arc::clone(&self.outside), self.on_duty());
         let (stopping, for_another) = (self.stopping, self.must_leave());
         self.run(context, async move {

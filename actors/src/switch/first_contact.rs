@@ -41,8 +41,7 @@ pub async fn put_on_record(outside: &Outside, duty: &Duty, shown: String) -> Res
     let key = Key::FirstSeenHostKey(switch.clone());
     tracing::warn!(%switch, host_key = shown, "trusted on first use, and put on record");
     let seen = FirstSeenHostKey { switch, key: shown, since: outside.clock.now() };
-    let mut commit = outside.commit(duty.tag());
-    commit.lease = Some(duty.lease);
+    let mut commit = duty.commit(outside);
     commit.expect.push(Expectation { key: key.clone(), version: None });
     commit.writes.push(put(key, Record::FirstSeenHostKey(seen)));
     match outside.commit_surely(vec![commit]).await {

@@ -48,8 +48,7 @@ pub async fn adopt(outside: &Outside, duty: &Duty) -> Result<bool, StoreUnavaila
 async fn adopt_one(outside: &Outside, duty: &Duty, stored: &Stored) -> Result<bool, StoreUnavailable> {
     let Record::Port(port) = stored.record.clone() else { return Ok(true) };
     let Some((managed, subscription)) = live_on(outside, duty, &port).await? else { return Ok(true) };
-    let mut commit = outside.commit(duty.tag());
-    commit.lease = Some(duty.lease);
+    let mut commit = duty.commit(outside);
     let holder = Key::Subscription(duty.tag(), managed.subscription);
     commit.expect = vec![
         unchanged(Key::Port(port.at.clone()), Some(stored)),

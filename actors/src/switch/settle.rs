@@ -202,15 +202,13 @@ impl Change<'_> {
             Record::Subscription(subscription) => Some((subscription, stored)),
             _ => None,
         });
-        let verified = matches!(self.outcome, Some(VisitOutcome::Verified));
-        let set_aside = if verified { SetAside::with(self.outside, &port).await } else { None };
+        let set_aside = if self.made_good() { SetAside::with(self.outside, &port).await } else { None };
         Read { job, subscription, port, port_stored, managed, transcript, set_aside }
     }
 
     fn build(&self, read: &Read, task: Option<&Task>) -> (Commit, Settled) {
-        let mut commit = self.outside.commit(self.duty.tag());
+        let mut commit = self.duty.commit(self.outside);
         commit.id = self.commit.unwrap_or(commit.id);
-        commit.lease = Some(self.duty.lease);
         let mut port = read.port.clone();
         let mut settled = Settled { announced: None };
         let mut final_failure = false;
@@ -236,7 +234,7 @@ impl Change<'_> {
             commit.writes.push(put(key, Record::Job(job)));
         }
         if let (None, Some(task), Some((managed, stored))) = (self.about, task, &read.managed)
-            && matches!(self.outcome, Some(VisitOutcome::Verified | VisitOutcome::FailedRestored(_)))
+            && self.made_good()
         {
             managed::note_repair(self.outside, &mut commit, managed, stored, task);
         }
@@ -342,7 +340,11 @@ impl Change<'_> {
         };
         let index = Index::Work(self.duty.switch.id.clone());
         let member = WorkItem::Port(port.at.port.clone()).to_member();
+        // What was set aside is out of the queue, whatever a job on it comes to, until it is found as it should be.
+        let limit = self.outside.settings.supervision.repair_panics;
+        let is_left = port.is_set_aside(limit) && !self.made_good();
         match &state {
+            _ if is_left => {}
             PortState::AppliedUnsaved { .. } | PortState::Dirty { .. } => {
                 let score = now.plus_millis(self.wait_ms(task)).0;
                 commit.writes.push(Write::Include { index, member, score });
@@ -351,12 +353,16 @@ impl Change<'_> {
         }
         let key = Key::Port(port.at.clone());
         commit.expect.push(unchanged(key.clone(), read.port_stored.as_ref()));
-        let verified = matches!(self.outcome, Some(VisitOutcome::Verified));
         if let Some(set_aside) = &read.set_aside {
             set_aside.strike_out(&port.at, commit);
         }
-        let panics = if verified { 0 } else { port.panics };
+        let panics = if self.made_good() { 0 } else { port.panics };
         commit.writes.push(put(key, Record::Port(PortRecord { state, panics, ..port })));
+    }
+
+    /// Whether the port was read, and is as it should be.
+    fn made_good(&self) -> bool {
+        matches!(self.outcome, Some(VisitOutcome::Verified | VisitOutcome::FailedRestored(_)))
     }
 
     /// A port that needs something is seen to at once; one for which that just failed waits.
@@ -390,8 +396,7 @@ pub async fn mark_saved(outside: &Outside, duty: &Duty, ports: &[PortName]) -> R
     for (key, stored) in keys.iter().zip(outside.read_surely(&keys).await) {
         let Some(Stored { record: Record::Port(port), version }) = stored else { continue };
         let Ok(state) = port.state.clone().apply(PortEvent::Saved, outside.clock.now()) else { continue };
-        let mut commit = outside.commit(duty.tag());
-        commit.lease = Some(duty.lease);
+        let mut commit = duty.commit(outside);
         // A restart would prove the port and save once more.
         commit.durability = Durability::Lazy;
         commit.expect.push(crate::ports::store::Expectation { key: key.clone(), version: Some(version) });
@@ -422,8 +427,7 @@ pub async fn mark_quarantined(outside: &Outside, duty: &Duty, why: DriverFailure
             _ => SwitchStatus::in_service(duty.switch.id.clone(), since),
         };
         let status = SwitchStatus { quarantined: Some(why.clone()), since, ..before };
-        let mut commit = outside.commit(duty.tag());
-        commit.lease = Some(duty.lease);
+        let mut commit = duty.commit(outside);
         commit.expect.push(unchanged(key.clone(), stored.as_ref()));
         commit.writes.push(put(key.clone(), Record::SwitchStatus(status)));
         match outside.commit_surely(vec![commit]).await {

@@ -118,8 +118,7 @@ fn without(
     keys: &[Key; 3],
     read: &[Option<Stored>],
 ) -> Commit {
-    let mut commit = outside.commit(duty.tag());
-    commit.lease = Some(duty.lease);
+    let mut commit = duty.commit(outside);
     for (key, stored) in keys.iter().zip(read) {
         commit.expect.push(unchanged(key.clone(), stored.as_ref()));
     }

@@ -145,8 +145,7 @@ impl Hands<'_> {
         let state = state.expect("lines can be begun in every state of a port");
         let port = PortRecord { state, ..self.task.port.clone() };
         let key = Key::Port(port.at.clone());
-        let mut commit = self.outside.commit(self.duty.tag());
-        commit.lease = Some(self.duty.lease);
+        let mut commit = self.duty.commit(self.outside);
         commit.expect.push(Expectation { key: key.clone(), version: self.task.port_version });
         commit.writes.push(put(key, Record::Port(port.clone())));
         let version = commit.id;

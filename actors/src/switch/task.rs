@@ -6,7 +6,9 @@ use crate::domain::inventory::Switch;
 use crate::domain::record::{JobRecord, PortRecord, Tag};
 use crate::domain::session::WorkItem;
 use crate::membership::Holding;
+use crate::outside::Outside;
 use crate::ports::driver::Intent;
+use crate::ports::store::Commit;
 use std::sync::Arc;
 
 /// What a supervisor needs to work: the switch as the inventory has it, and the lease under which it commits.
@@ -25,6 +27,12 @@ impl Duty {
     #[must_use]
     pub fn tag(&self) -> Tag {
         Tag::Switch(self.switch.id.clone())
+    }
+
+    /// A commit under the lease, still empty.
+    #[must_use]
+    pub fn commit(&self, outside: &Outside) -> Commit {
+        Commit { lease: Some(self.lease), ..outside.commit(self.tag()) }
     }
 }
 

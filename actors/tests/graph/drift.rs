@@ -4,6 +4,7 @@
 use crate::world::*;
 use switchyard_actors::domain::drift::{CheckOutcome, Consent, Response, SwitchDrift};
 use switchyard_actors::domain::record::Index;
+use switchyard_actors::domain::session::WorkItem;
 use switchyard_actors::domain::upkeep::Upkeep;
 use switchyard_actors::ports::store::Write;
 
@@ -51,6 +52,10 @@ fn is_live_and_saved(world: &World, n: u32) -> bool {
 
 fn responses(world: &World) -> Vec<Response> {
     drift(world).log.into_iter().map(|entry| entry.response).collect()
+}
+
+fn is_unfinished(world: &World) -> bool {
+    matches!(drift(world).last.map(|last| last.outcome), Some(CheckOutcome::Unfinished { .. }))
 }
 
 /// Asks for a check, and waits until it is answered.
@@ -293,13 +298,22 @@ fn a_switch_that_cannot_be_read_is_left_for_a_while_with_that_on_record() {
             world.driver.order(&switch(), ScriptedFault::Open(FailureClass::Unreachable));
         }
         world.graph.operator().check(&switch(), Consent::WithinLimits).await.expect("asked for");
-        let unfinished = |world: &World| {
-            matches!(drift(world).last.map(|last| last.outcome), Some(CheckOutcome::Unfinished { .. }))
-        };
-        world.until("given up", unfinished).await;
+        world.until("given up", is_unfinished).await;
         assert!(drift(&world).order.is_some(), "still to be answered");
         world.until("nobody's", |world| world.store.holder(&Tag::Switch(switch())).is_none()).await;
         tokio::time::sleep(MINUTE * 17).await;
+        world.until("repaired", |world| is_live_and_saved(world, 1)).await;
+    });
+}
+
+#[test]
+fn a_check_that_was_queued_by_a_clock_that_was_ahead_is_not_waited_for() {
+    paused(async {
+        let world = live_world(2, GraphSettings::default()).await;
+        shut_by_hand(&world, 1);
+        let member = WorkItem::Check.to_member();
+        let queued = Write::Include { index: Index::Work(switch()), member, score: u64::MAX / 2 };
+        world.commit(Tag::Switch(switch()), vec![queued]).await;
         world.until("repaired", |world| is_live_and_saved(world, 1)).await;
     });
 }
@@ -341,15 +355,16 @@ fn a_check_that_panics_is_left_for_a_while_and_charged_to_no_port_and_no_switch(
         let world = live_world(2, GraphSettings::default()).await;
         world.driver.poison(&port(1));
         world.graph.operator().check(&switch(), Consent::WithinLimits).await.expect("asked for");
-        let unfinished = |world: &World| {
-            matches!(drift(world).last.map(|last| last.outcome), Some(CheckOutcome::Unfinished { .. }))
-        };
-        world.until("left", unfinished).await;
+        world.until("left", is_unfinished).await;
         tokio::time::sleep(MINUTE).await;
         assert_eq!(
             world.driver.reads().iter().filter(|at| **at == port(1)).count(),
             3,
             "once more, not on and on"
+        );
+        assert_eq!(
+            (world.port_record(1).panics, world.store.record(&Key::SwitchStatus(switch()))),
+            (0, None)
         );
         world.handle.complete_checkout(request("order-3", 3)).await.expect("accepted");
         world.until("live", |world| world.driver.running(&port(3)) == live()).await;

@@ -121,6 +121,27 @@ fn a_panic_is_counted_once_also_when_the_store_is_away_just_then_and_its_answers
 }
 
 #[test]
+fn a_panic_is_counted_once_also_when_the_instance_loses_its_tenure_before_it_is_on_record() {
+    paused(async {
+        let driver = ScriptedDriver::with_latency(Duration::from_millis(100));
+        driver.poison(&port(1));
+        let store = seeded(RecordingStore::shared());
+        let (link, graph) = on_a_link(&store, &driver);
+        until("alone", || graph.living() == 1, String::new).await;
+        let job = ordered(&graph.provisioning(), "order-1", 1).await;
+        let seen = || format!("{:?} {:?}", driver.calls(), job_in(&store, &switch(), job));
+        for panic in 1..=3 {
+            until("about to panic", || calls(&driver, "sw read") == panic, seen).await;
+            link.cut(true);
+            tokio::time::sleep(MINUTE).await;
+            link.cut(false);
+        }
+        until("given up", || gave_up(&job_in(&store, &switch(), job), 3), seen).await;
+        assert_eq!(calls(&driver, "sw read"), 3);
+    });
+}
+
+#[test]
 fn panics_that_are_on_record_survive_a_restart_of_the_process() {
     paused(async {
         let (store, driver) = poisoned_world();
@@ -198,6 +219,23 @@ fn a_repair_that_breaks_the_supervisor_is_set_aside_keeps_nothing_waiting_and_a_
         world.graph.operator().release(&switch()).await.expect("on record");
         world.until("clean", |world| world.port_record(1).state == PortState::Clean).await;
         assert_eq!((world.port_record(1).panics, set_aside(&world)), (0, false));
+    });
+}
+
+#[test]
+fn an_order_that_fails_on_a_port_whose_repair_was_set_aside_leaves_it_set_aside() {
+    paused(async {
+        let world = with_a_poisonous_repair().await;
+        world.until("set aside", set_aside).await;
+        (0..5).for_each(|_| world.driver.order(&switch(), ScriptedFault::Open(FailureClass::Unreachable)));
+        // Were its repair in the queue again, it would panic at this.
+        let reads = calls(&world.driver, "sw read");
+        ordered(&world.handle, "order-2", 1).await;
+        world.until_events(2).await;
+        tokio::time::sleep(60 * MINUTE).await;
+        assert_eq!((world.port_record(1).panics, set_aside(&world)), (3, true));
+        assert_eq!(calls(&world.driver, "sw read"), reads);
+        assert_eq!(world.store.members(&Index::Work(switch()), 9).await, Ok(Vec::new()));
     });
 }
 
