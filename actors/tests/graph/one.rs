@@ -2,9 +2,8 @@
 
 use crate::world::*;
 use switchyard_actors::domain::delivery::{DeliveryRecord, DeliveryState};
-use switchyard_actors::domain::ids::CommitId;
 use switchyard_actors::domain::record::Index;
-use switchyard_actors::ports::store::{Claimed, Commit, Durability, Order, Store, Write};
+use switchyard_actors::ports::store::{Claimed, Store, Write};
 
 #[test]
 fn a_checkout_becomes_a_live_port_one_outcome_and_two_events() {
@@ -295,17 +294,7 @@ async fn taken_by_a_successor_that_died(world: &World) {
         Write::Put(Key::Delivery(PARTNER, id), sending),
         Write::Include { index: Index::Due(PARTNER), member, score: 0 },
     ];
-    let commit = Commit {
-        id: CommitId(Uuid::from_u128(78)),
-        tag,
-        lease: Some(lease),
-        expect: Vec::new(),
-        writes,
-        events: Vec::new(),
-        durability: Durability::Durable,
-        order: Order::InTurn,
-    };
-    world.store.commit(vec![commit]).await.expect("it is its lease");
+    world.commit(tag, writes).await;
 }
 
 #[test]

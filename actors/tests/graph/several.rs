@@ -40,6 +40,27 @@ impl Cluster {
         Instance { link, handle: graph.provisioning(), graph }
     }
 
+    /// Two that know each other.
+    async fn two(&self) -> (Instance, Instance) {
+        let (one, two) = (self.start(), self.start());
+        self.until("two that know each other", |_| one.graph.living() == 2 && two.graph.living() == 2).await;
+        (one, two)
+    }
+
+    /// Orders ten ports of every switch.
+    async fn order_all(&self, from: &Instance) -> Vec<(SwitchId, JobId)> {
+        let mut jobs = Vec::new();
+        for port in 0..10 {
+            jobs.extend(self.order(from, SWITCHES, port).await);
+        }
+        jobs
+    }
+
+    fn each_ran_once(&self, jobs: &[(SwitchId, JobId)]) {
+        assert_eq!(self.driver.most_open(), 1);
+        assert!(jobs.iter().all(|(switch, job)| self.attempts(switch, *job) == Some(1)));
+    }
+
     /// Orders port `port` of the first `switches` switches.
     async fn order(&self, from: &Instance, switches: u32, port: u32) -> Vec<(SwitchId, JobId)> {
         let mut jobs = Vec::new();
@@ -104,10 +125,7 @@ fn ms(millis: u64) -> Duration {
 fn the_switches_are_spread_and_each_is_visited_by_one_instance_whoever_was_asked() {
     paused(async {
         let cluster = Cluster::new(ms(100));
-        let (one, two) = (cluster.start(), cluster.start());
-        cluster
-            .until("two that know each other", |_| one.graph.living() == 2 && two.graph.living() == 2)
-            .await;
+        let (one, two) = cluster.two().await;
         let began = Instant::now();
         let mut jobs = cluster.order(&one, SWITCHES, 0).await;
         jobs.extend(cluster.order(&two, SWITCHES, 1).await);
@@ -129,10 +147,7 @@ fn with_every_hint_lost_the_sweep_finds_the_work() {
     paused(async {
         let cluster = Cluster::new(ms(100));
         cluster.hub.lose_all();
-        let (one, two) = (cluster.start(), cluster.start());
-        cluster
-            .until("two that know each other", |_| one.graph.living() == 2 && two.graph.living() == 2)
-            .await;
+        let (one, _two) = cluster.two().await;
         let jobs = cluster.order(&one, SWITCHES, 0).await;
         cluster.until_completed(&jobs).await;
         cluster.until_spread_over(2).await;
@@ -144,10 +159,7 @@ fn with_every_hint_lost_the_sweep_finds_the_work() {
 fn when_one_dies_the_other_takes_over_within_the_lease_and_fences_it() {
     paused(async {
         let cluster = Cluster::new(ms(1_000));
-        let (one, two) = (cluster.start(), cluster.start());
-        cluster
-            .until("two that know each other", |_| one.graph.living() == 2 && two.graph.living() == 2)
-            .await;
+        let (one, two) = cluster.two().await;
         let mut jobs = cluster.order(&one, SWITCHES, 0).await;
         for port in 1..10 {
             jobs.extend(cluster.order(&one, SWITCHES, port).await);
@@ -169,8 +181,7 @@ fn when_one_dies_the_other_takes_over_within_the_lease_and_fences_it() {
         // It was cut off in the middle of its work; mended, it finds itself fenced, and joins anew.
         one.link.cut(false);
         cluster.until_completed(&jobs).await;
-        assert_eq!(cluster.driver.most_open(), 1);
-        assert!(jobs.iter().all(|(switch, job)| cluster.attempts(switch, *job) == Some(1)));
+        cluster.each_ran_once(&jobs);
         cluster.until("two again", |_| one.graph.living() == 2 && two.graph.living() == 2).await;
         cluster
             .until("all events", |cluster| {
@@ -188,10 +199,7 @@ fn when_one_joins_the_load_spreads() {
         let cluster = Cluster::new(ms(1_000));
         let one = cluster.start();
         cluster.until("one", |_| one.graph.living() == 1).await;
-        let mut jobs = Vec::new();
-        for port in 0..10 {
-            jobs.extend(cluster.order(&one, SWITCHES, port).await);
-        }
+        let jobs = cluster.order_all(&one).await;
         cluster.until("all with one", |cluster| cluster.owners().values().eq(&[SWITCHES as usize])).await;
         let began = Instant::now();
         let _two = cluster.start();
@@ -199,8 +207,7 @@ fn when_one_joins_the_load_spreads() {
         // A beat, the visit that is under way, and the next claim: no lease is waited for.
         assert!(began.elapsed() < Duration::from_secs(9), "{:?}", began.elapsed());
         cluster.until_completed(&jobs).await;
-        assert_eq!(cluster.driver.most_open(), 1);
-        assert!(jobs.iter().all(|(switch, job)| cluster.attempts(switch, *job) == Some(1)));
+        cluster.each_ran_once(&jobs);
     });
 }
 
@@ -208,14 +215,8 @@ fn when_one_joins_the_load_spreads() {
 fn one_that_stops_hands_over_at_once() {
     paused(async {
         let cluster = Cluster::new(ms(100));
-        let (one, two) = (cluster.start(), cluster.start());
-        cluster
-            .until("two that know each other", |_| one.graph.living() == 2 && two.graph.living() == 2)
-            .await;
-        let mut jobs = Vec::new();
-        for port in 0..10 {
-            jobs.extend(cluster.order(&one, SWITCHES, port).await);
-        }
+        let (one, two) = cluster.two().await;
+        let jobs = cluster.order_all(&one).await;
         cluster.until_spread_over(2).await;
         one.graph.stop(Duration::from_secs(20)).await;
         assert_eq!(cluster.owners().len(), 1);
@@ -223,8 +224,7 @@ fn one_that_stops_hands_over_at_once() {
         cluster.until("one", |_| two.graph.living() == 1).await;
         cluster.until_completed(&jobs).await;
         assert!(stopped.elapsed() < Duration::from_secs(8), "{:?}", stopped.elapsed());
-        assert_eq!(cluster.driver.most_open(), 1);
-        assert!(jobs.iter().all(|(switch, job)| cluster.attempts(switch, *job) == Some(1)));
+        cluster.each_ran_once(&jobs);
         cluster.until("all events", |cluster| cluster.receiver.events().len() == jobs.len() * 2).await;
     });
 }
@@ -233,14 +233,8 @@ fn one_that_stops_hands_over_at_once() {
 fn what_one_that_stops_gives_back_is_taken_up_before_it_has_left() {
     paused(async {
         let cluster = Cluster::new(ms(500));
-        let (one, two) = (cluster.start(), cluster.start());
-        cluster
-            .until("two that know each other", |_| one.graph.living() == 2 && two.graph.living() == 2)
-            .await;
-        let mut jobs = Vec::new();
-        for port in 0..10 {
-            jobs.extend(cluster.order(&one, SWITCHES, port).await);
-        }
+        let (one, two) = cluster.two().await;
+        let jobs = cluster.order_all(&one).await;
         cluster.until_spread_over(2).await;
         // It is still in the census when nothing is its own any more, so no beat has told the other.
         one.graph.come_to_rest(Duration::from_secs(20)).await;
@@ -253,8 +247,7 @@ fn what_one_that_stops_gives_back_is_taken_up_before_it_has_left() {
         assert_eq!(cluster.owners().len(), 1);
         one.graph.end().await;
         cluster.until_completed(&jobs).await;
-        assert_eq!(cluster.driver.most_open(), 1);
-        assert!(jobs.iter().all(|(switch, job)| cluster.attempts(switch, *job) == Some(1)));
+        cluster.each_ran_once(&jobs);
     });
 }
 
@@ -374,10 +367,7 @@ fn leases_whose_claimant_never_heard_of_them_stand_in_nobodys_way() {
 fn a_check_is_the_owners_whoever_was_asked_for_it() {
     paused(async {
         let cluster = Cluster::new(ms(100));
-        let (one, two) = (cluster.start(), cluster.start());
-        cluster
-            .until("two that know each other", |_| one.graph.living() == 2 && two.graph.living() == 2)
-            .await;
+        let (one, _two) = cluster.two().await;
         let jobs = cluster.order(&one, SWITCHES, 1).await;
         cluster.until_completed(&jobs).await;
         cluster.until("all given back", |cluster| cluster.owners().is_empty()).await;
