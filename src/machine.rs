@@ -4,6 +4,8 @@ use rustix::time::{ClockId, clock_gettime};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use switchyard_actors::domain::time::UnixMillis;
 use switchyard_actors::ports::{Clock, Entropy};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
 /// By how much this process's wall clock was moved.
@@ -48,6 +50,17 @@ impl Entropy for SystemEntropy {
         let random = Uuid::new_v4().as_u128() as u32;
         f64::from(random) / f64::from(u32::MAX)
     }
+}
+
+/// A moment as people read it, to the second, in UTC; one beyond the year 9999 is shown as the beginning of time.
+///
+/// # Panics
+/// Never: the years that are left have four digits.
+#[must_use]
+pub fn rfc3339(at: UnixMillis) -> String {
+    let seconds = i64::try_from(at.0 / 1_000).unwrap_or_default();
+    let moment = OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    moment.format(&Rfc3339).expect("a year of four digits")
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 pub mod drift;
 
 use crate::inventory::{self, Applied, ApplyError, ProcessSecrets, Surroundings};
-use crate::machine::{SystemClock, SystemEntropy};
+use crate::machine::{SystemClock, SystemEntropy, rfc3339};
 use crate::ssh::{Platforms, fingerprint};
 use crate::store::backup::{self, BackupError, WholeState};
 use anyhow::{Context as _, anyhow, bail};
@@ -18,8 +18,6 @@ use switchyard_actors::ports::store::Store;
 #[cfg(feature = "fail-points")]
 use switchyard_actors::ports::store::StoreUnavailable;
 use switchyard_actors::release::{HostKeyOnRecord, release};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 use tokio::sync::oneshot;
 
 /// The most switches or dead letters that are listed.
@@ -106,10 +104,7 @@ pub async fn list_switches(store: &dyn Store) -> anyhow::Result<Vec<String>> {
 
 /// What is shown of a key that nobody vouched for, so that it can be compared with the switch's own console.
 fn trusted_on_first_use(seen: &FirstSeenHostKey) -> String {
-    let millis = i128::from(seen.since.0);
-    let since = OffsetDateTime::from_unix_timestamp_nanos(millis * 1_000_000).ok();
-    let since = since.and_then(|since| since.format(&Rfc3339).ok()).unwrap_or_default();
-    format!("host key trusted on first use at {since}: {}", fingerprint(&seen.key))
+    format!("host key trusted on first use at {}: {}", rfc3339(seen.since), fingerprint(&seen.key))
 }
 
 fn describe_status(status: &SwitchStatus) -> String {
@@ -197,10 +192,13 @@ pub async fn find_switch_to_release(
     host_key: HostKeyOnRecord,
 ) -> anyhow::Result<SwitchId> {
     let id = find_switch(store, name).await?;
+    if host_key == HostKeyOnRecord::Stays {
+        return Ok(id);
+    }
     let read = store.read(&[Key::Switch(id.clone())]).await?.pop().flatten();
     let pinned =
         matches!(read.map(|stored| stored.record), Some(Record::Switch(switch)) if switch.host_key.is_some());
-    if host_key == HostKeyOnRecord::IsForgotten && pinned {
+    if pinned {
         bail!(
             "the inventory pins the host key of {id}: change host_key there, and release it without forgetting"
         );

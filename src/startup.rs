@@ -42,7 +42,6 @@ use switchyard_actors::outside::Outside;
 use switchyard_actors::ports::hints::NoHints;
 use switchyard_actors::ports::store::Store;
 use switchyard_actors::ports::webhook::WebhookSender;
-use switchyard_actors::release::HostKeyOnRecord;
 use tokio::task::JoinHandle;
 
 /// The running service.
@@ -315,10 +314,7 @@ impl Operator {
             Question::Release { switch, forget_host_key } => {
                 let host_key = operations::host_key_on_record(forget_host_key);
                 let id = operations::find_switch_to_release(&*self.store, &switch, host_key).await?;
-                match host_key {
-                    HostKeyOnRecord::Stays => self.graph.release(&id).await?,
-                    HostKeyOnRecord::IsForgotten => self.graph.release_and_forget_host_key(&id).await?,
-                }
+                self.graph.release_with(&id, host_key).await?;
                 Ok(vec![format!("{id} is released; its queue goes on")])
             }
         }

@@ -77,6 +77,8 @@ fail_points! {
         MembershipBeaten = "membership.beaten",
         /// The archivist looks for what has ended.
         ArchivistSweeping = "archivist.sweeping",
+        /// The surveyor looks for checks that are due.
+        SurveyorSweeping = "surveyor.sweeping",
     }
 }
 

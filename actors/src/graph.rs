@@ -313,15 +313,15 @@ impl Operator {
         self.release_with(switch, HostKeyOnRecord::Stays).await
     }
 
-    /// Releases a switch, and forgets the host key that it showed on first contact: the next one may be another.
+    /// The same, and says what becomes of the host key that it showed on first contact: forgotten, the next one may be another.
     ///
     /// # Errors
     /// [`CommitError`].
-    pub async fn release_and_forget_host_key(&self, switch: &SwitchId) -> Result<(), CommitError> {
-        self.release_with(switch, HostKeyOnRecord::IsForgotten).await
-    }
-
-    async fn release_with(&self, switch: &SwitchId, host_key: HostKeyOnRecord) -> Result<(), CommitError> {
+    pub async fn release_with(
+        &self,
+        switch: &SwitchId,
+        host_key: HostKeyOnRecord,
+    ) -> Result<(), CommitError> {
         let outside = &self.doors.outside;
         release(&*outside.store, &*outside.clock, &*outside.entropy, switch, host_key).await?;
         outside.hints.publish(Hint::Released(switch.clone()));

@@ -9,6 +9,7 @@ use crate::domain::ids::{CommitId, SwitchId};
 use crate::domain::record::{Index, Key, Record, SwitchStatus, Tag};
 use crate::domain::session::WorkItem;
 use crate::domain::time::UnixMillis;
+use crate::fail_points::{FailPoint, reach};
 use crate::outside::{Outside, Wakes, put, unchanged};
 use crate::ports::Entropy;
 use crate::ports::store::{
@@ -40,6 +41,7 @@ impl Surveyor {
     }
 
     fn sweep(&mut self, context: &mut Context<Self>) {
+        reach(FailPoint::SurveyorSweeping);
         if std::mem::replace(&mut self.sweeping, true) {
             return;
         }

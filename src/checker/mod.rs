@@ -19,7 +19,7 @@ mod invariants;
 pub mod moment;
 pub mod report;
 pub mod request;
-pub mod run;
+pub mod seen;
 mod story;
 pub mod witness;
 
@@ -28,7 +28,7 @@ mod tests;
 
 pub use history::History;
 pub use report::{Finding, Invariant, Judgement, Report, Verdict};
-pub use run::{Run, Seen};
+pub use seen::Seen;
 pub use story::{Story, StoryLine, Subject};
 
 use casebook::Casebook;
@@ -43,5 +43,5 @@ pub fn judge(history: &History) -> Report {
         verdict: invariants::judge(invariant, &book),
     };
     let judgements = Invariant::ALL.into_iter().map(judgement).collect();
-    Report { run: None, seen: Seen::of(&book), judgements }
+    Report { seen: Seen::of(&book), judgements }
 }

@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::run::{Run, Seen};
+use super::seen::Seen;
 use super::story::Story;
 
 /// What always holds. The numbers are those of the design.
@@ -119,9 +119,6 @@ pub struct Judgement {
 /// All nine.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
-    /// What the harness did, where it says so.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub run: Option<Run>,
     /// How much was seen.
     pub seen: Seen,
     /// In the order of the numbers.
@@ -129,12 +126,6 @@ pub struct Report {
 }
 
 impl Report {
-    /// The same, of this run.
-    #[must_use]
-    pub fn of_run(self, run: Run) -> Self {
-        Self { run: Some(run), ..self }
-    }
-
     /// The verdict on one invariant.
     ///
     /// # Panics
@@ -165,9 +156,6 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(run) = &self.run {
-            run.fmt(formatter)?;
-        }
         self.seen.fmt(formatter)?;
         for judgement in &self.judgements {
             judgement.fmt(formatter)?;

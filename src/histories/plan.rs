@@ -145,7 +145,7 @@ pub enum BadAnswer {
 }
 
 /// Every kind of fault, as faults are counted.
-pub const KINDS: [&str; 21] = [
+pub const KINDS: [&str; 22] = [
     "switch: no session",
     "switch: probe unanswered",
     "switch: read fails",
@@ -167,26 +167,8 @@ pub const KINDS: [&str; 21] = [
     "receiver: no answer",
     "receiver: slow",
     "webhook actor: panic",
+    "wall clock jumps",
 ];
-
-impl What {
-    /// What faults are counted by.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Switch { fault, .. } => fault.kind(),
-            Self::Reboot { .. } => "reboot",
-            Self::Store { fault: StoreFault::LostRequest, .. } => "store: request lost",
-            Self::Store { fault: StoreFault::LostAnswer, .. } => "store: answer lost",
-            Self::Store { fault: StoreFault::Slow, .. } => "store: slow",
-            Self::StoreAway { .. } => "store: away",
-            Self::Crash { .. } => "process: killed",
-            Self::CrashAtCommit { .. } => "process: killed in a commit",
-            Self::Freeze { .. } => "process: frozen",
-            Self::Receiver { answer, .. } => answer.kind(),
-            Self::Clock { .. } => "wall clock jumps",
-        }
-    }
-}
 
 impl SwitchFault {
     pub fn kind(self) -> &'static str {

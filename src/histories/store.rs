@@ -129,10 +129,7 @@ impl WayToStore {
         }
         for (index, commit) in row.into_iter().enumerate() {
             self.chance.delay(TRANSIT_MS).await;
-            self.apply_or_die(vec![commit]).await.map_err(|error| match error {
-                CommitError::Denied { why, .. } => CommitError::Denied { index, why },
-                unknown @ CommitError::Unknown(_) => unknown,
-            })?;
+            self.apply_or_die(vec![commit]).await.map_err(|error| error.at(index))?;
         }
         Ok(())
     }

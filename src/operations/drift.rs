@@ -1,18 +1,15 @@
 //! What an operator asks about drift: a check of a switch's managed ports, and what the checks found.
 
 use super::{LIST_LIMIT, find_switch};
-use crate::machine::{SystemClock, SystemEntropy};
+use crate::machine::{SystemClock, SystemEntropy, rfc3339};
 use switchyard_actors::domain::drift::{CheckOrder, Consent, DriftEntry, ManagedPort, Response, SwitchDrift};
 use switchyard_actors::domain::ids::{PortName, PortRef, SwitchId};
 use switchyard_actors::domain::record::{Index, Key, Record, SwitchStatus};
-use switchyard_actors::domain::time::UnixMillis;
 use switchyard_actors::domain::upkeep::Upkeep;
 use switchyard_actors::ports::Clock as _;
 use switchyard_actors::ports::hints::{Hint, Hints};
 use switchyard_actors::ports::store::Store;
 use switchyard_actors::surveyor;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 /// What `--repair` means.
 #[must_use]
@@ -79,7 +76,7 @@ async fn read_drift(store: &dyn Store, switch: &SwitchId) -> anyhow::Result<Swit
 
 fn summary(drift: &SwitchDrift) -> String {
     let (at, ports, outcome) = match &drift.last {
-        Some(last) => (moment(last.at), last.ports.to_string(), last.outcome.to_string()),
+        Some(last) => (rfc3339(last.at), last.ports.to_string(), last.outcome.to_string()),
         None => ("never".into(), "-".into(), "-".into()),
     };
     let open = if drift.order.is_some() { "; another check is asked for" } else { "" };
@@ -104,10 +101,10 @@ fn entry(entry: &DriftEntry) -> String {
     let differences: Vec<_> = entry.differences.iter().map(ToString::to_string).collect();
     let separator = if differences.is_empty() { "" } else { ": " };
     let until = match entry.response {
-        Response::Waits { until } => format!(", until {}", moment(until)),
+        Response::Waits { until } => format!(", until {}", rfc3339(until)),
         _ => String::new(),
     };
-    let (at, port) = (moment(entry.at), &entry.port);
+    let (at, port) = (rfc3339(entry.at), &entry.port);
     format!("{at}  {port}{separator}{}  [{}{until}]", differences.join(", "), entry.response)
 }
 
@@ -118,14 +115,8 @@ fn standing(managed: &ManagedPort) -> Option<String> {
         Upkeep::Steady => None,
         Upkeep::Repairing { times } => Some(format!("{port} is being repaired, for the {times}. time")),
         Upkeep::Repaired { times, at } => {
-            Some(format!("{port} was repaired at {}; {times} lately", moment(at)))
+            Some(format!("{port} was repaired at {}; {times} lately", rfc3339(at)))
         }
-        Upkeep::GivenUp { at } => Some(format!("{port} was GIVEN UP at {}", moment(at))),
+        Upkeep::GivenUp { at } => Some(format!("{port} was GIVEN UP at {}", rfc3339(at))),
     }
-}
-
-fn moment(at: UnixMillis) -> String {
-    let seconds = i64::try_from(at.0 / 1_000).unwrap_or_default();
-    let moment = OffsetDateTime::from_unix_timestamp(seconds).ok();
-    moment.and_then(|moment| moment.format(&Rfc3339).ok()).unwrap_or_default()
 }

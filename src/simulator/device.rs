@@ -9,13 +9,11 @@ use std::time::{Duration, Instant};
 use super::Personality;
 use super::configuration::Configuration;
 use super::plan::PortReading;
+use super::switch::REMEMBERED_COMMANDS;
 
 /// A switch in a rack has been up for weeks when the service first meets it, so that a reboot shows: its uptime
 /// goes backwards.
 const UPTIME_AT_START: Duration = Duration::from_secs(40 * 24 * 3600);
-
-/// Readings that a device remembers.
-const REMEMBERED_READINGS: usize = 10_000;
 
 pub(super) struct Device {
     pub personality: Personality,
@@ -100,7 +98,7 @@ impl Device {
         let policies = [&config.service_policy_in, &config.service_policy_out];
         let policers = policies.into_iter().flatten().map(|name| (name.clone(), self.running.policer(name)));
         let (port, policers) = (self.personality.port_name(port), policers.collect());
-        if self.readings.len() == REMEMBERED_READINGS {
+        if self.readings.len() == REMEMBERED_COMMANDS {
             self.readings.pop_front();
         }
         self.readings.push_back(PortReading { port, at, config, policers });

@@ -21,7 +21,8 @@ use super::plan::{PortReading, ReceivedCommand, SeenSession, SwitchCounts, Switc
 use super::stream::Cut;
 
 /// Lines that a switch remembers; the oldest go first. A switch of a long run gets some tens of thousands.
-const REMEMBERED_COMMANDS: usize = 100_000;
+/// What it showed of ports came of lines: where a reading is gone, a line is.
+pub(super) const REMEMBERED_COMMANDS: usize = 100_000;
 
 /// Sessions that a switch remembers; the oldest go first.
 const REMEMBERED_SESSIONS: usize = 10_000;
@@ -249,7 +250,7 @@ impl SimulatedSwitch {
         })
     }
 
-    /// What it showed of single ports, the latest 10,000.
+    /// What it showed of single ports; the oldest go first.
     pub fn readings(&self) -> Vec<PortReading> {
         self.look(|state| state.device.readings.iter().cloned().collect())
     }

@@ -134,13 +134,13 @@ pub fn receiver_fault(answer: &Answer) -> Option<&'static str> {
 
 /// The actor that passes a place, by the first word of the place's name.
 pub fn actor_at(place: &str) -> &'static str {
-    match place.split(['.', ':']).next().unwrap_or_default() {
+    match place.split('.').next().unwrap_or_default() {
         "checkout" => "checkout panicked",
         "delivery" => "webhook panicked",
         "fleet" => "fleet panicked",
         "membership" => "membership panicked",
         "archivist" => "archivist panicked",
-        "store" => "store panicked",
+        "surveyor" => "surveyor panicked",
         _ => "supervisor panicked",
     }
 }

@@ -42,6 +42,8 @@ connect_ms = 1000
 allow_private_addresses = true
 [retention]
 sweep_ms = 5000
+[drift]
+sweep_ms = 5000
 [stop]
 drain_ms = 200
 patience_ms = 10000

@@ -55,8 +55,6 @@ pub struct Evidence {
     pub history: History,
     /// What had not come to rest.
     pub left: Option<String>,
-    /// How many events were given up.
-    pub dead_letters: usize,
 }
 
 /// All of it, when the instances have ended.
@@ -78,8 +76,7 @@ pub async fn gather(world: &World, left: Option<String>) -> Evidence {
     };
     let ending = if left.is_none() { Ending::Drained } else { Ending::CutShort };
     let kept = world.kept.replace(Kept::empty());
-    let history = kept.finish(world, &letters, ending);
-    Evidence { dead_letters: history.dead_letters.len(), history, left }
+    Evidence { history: kept.finish(world, &letters, ending), left }
 }
 
 fn count_receivers(world: &World) {

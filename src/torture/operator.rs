@@ -1,7 +1,7 @@
 //! The operator, with the real command line: looks at the switches now and then, vouches for hardware that was replaced, and
 //! releases what was quarantined or set aside.
 
-use super::blow::Victim;
+use super::blow::{SwitchBlow, Victim};
 use super::config;
 use super::world::{Phase, World};
 use anyhow::{Context as _, bail};
@@ -61,7 +61,7 @@ async fn release(world: &World, name: &str) -> anyhow::Result<()> {
     if world.new_keys.borrow().contains(&which) {
         vouch(world, which).await?;
         world.new_keys.borrow_mut().remove(&which);
-        world.tally.borrow_mut().count(Victim::Switch, "changed its host key");
+        world.tally.borrow_mut().count(Victim::Switch, SwitchBlow::ChangeHostKey.name());
     }
     command(world, &["release", name]).await?;
     world.releases.set(world.releases.get() + 1);

@@ -76,10 +76,6 @@ pub struct Outcome {
     pub drained: Duration,
     /// What was left.
     pub left: Option<String>,
-    /// Lines of the list.
-    pub dead_letters: usize,
-    /// Requests sent.
-    pub requests: usize,
 }
 
 impl Report {
@@ -103,11 +99,11 @@ impl Report {
             kills_in_dialog: killed_in_dialog,
             misconduct: world.misconduct.borrow().clone(),
             checkouts: book.sent,
-            requests: outcome.requests,
+            requests: verdicts.seen.requests,
             accepted: book.accepted_jobs(),
             completed: book.completed_jobs(),
             failed: book.failed_jobs(),
-            dead_letters: outcome.dead_letters,
+            dead_letters: verdicts.seen.dead_letters,
             jobs_a_second: outcome.completed as f64 / outcome.struck.as_secs_f64().max(0.001),
             releases: world.releases.get(),
             left: outcome.left,

@@ -87,17 +87,12 @@ async fn torture(world: &Rc<World>, plan: &Plan) -> anyhow::Result<Report> {
     let drained = began.elapsed();
     calm::stop(world).await;
     let evidence = evidence::gather(world, left).await;
-    let outcome = Outcome {
-        struck,
-        completed,
-        drained,
-        left: evidence.left,
-        dead_letters: evidence.dead_letters,
-        requests: evidence.history.attempts.len(),
-    };
+    let outcome = Outcome { struck, completed, drained, left: evidence.left };
     let verdicts = crate::checker::judge(&evidence.history);
     let mut report = Report::of(world, outcome, verdicts);
     report.kept = evidence::keep(world, &evidence.history, report.is_clean()).await?;
+    // What could not be kept is among them only now.
+    report.remarks.clone_from(&world.remarks.borrow());
     Ok(report)
 }
 

@@ -134,7 +134,7 @@ async fn freeze(world: &World, instance: &Instance, lasting: Duration) {
     }
     let open = world.switches.open_sessions(instance);
     sleep(lasting).await;
-    let is_past = from.elapsed() >= LEASE / 2;
+    let is_past = world.instances.len() > 1 && from.elapsed() >= LEASE / 2;
     if !instance.signal(Signal::CONT) {
         return;
     }
@@ -205,12 +205,8 @@ fn strike_switch(world: &World, which: usize, how: SwitchBlow) {
     if how == SwitchBlow::ChangeHostKey {
         world.new_keys.borrow_mut().insert(which);
     }
-    let is_seen_later = how == SwitchBlow::ChangeHostKey;
-    match world.switches.strike(which, how) {
-        // Counted when its quarantine is seen.
-        Some(_) if is_seen_later => {}
-        Some(what) => world.tally.borrow_mut().count(Victim::Switch, what),
-        None => {}
+    if let Some(what) = world.switches.strike(which, how) {
+        world.tally.borrow_mut().count(Victim::Switch, what);
     }
 }
 

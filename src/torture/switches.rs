@@ -123,6 +123,8 @@ impl Switches {
             SwitchBlow::ChangeHostKey => {
                 switch.change_host_key();
                 switch.cut_sessions();
+                // Counted when its quarantine is seen.
+                return None;
             }
             SwitchBlow::Order(name, fault) => {
                 self.order(which, name, fault);

@@ -6,7 +6,7 @@ use serde_json::json;
 use std::time::Instant;
 use switchyard::operations::drift::order_beside;
 use switchyard::redis_lab::{self, RedisServer};
-use switchyard::simulator::SimulatedSwitch;
+use switchyard::simulator::{PortConfig, SimulatedSwitch};
 use switchyard_actors::domain::drift::Consent;
 use switchyard_actors::domain::ids::{CommitId, PortName, PortRef, SwitchId};
 use switchyard_actors::domain::record::{Index, Key, Tag};
@@ -23,7 +23,17 @@ struct World {
     service: Process,
     client: Client,
     config: String,
+    /// How somebody has set up the port that is nobody's, by switch.
+    strange: Vec<PortConfig>,
     _redis: Option<RedisServer>,
+}
+
+fn strange(outside: &Outside, switch: usize) -> PortConfig {
+    let name = outside.port_name(switch, NOBODYS);
+    let mut config = outside.fleet.switches()[switch].running(&name).expect("there");
+    config.access_vlan = 77;
+    config.description = Some("uplink of the lift".into());
+    config
 }
 
 impl World {
@@ -43,10 +53,12 @@ impl World {
         let service = Process::start_with(&outside, free_address(), &[], &more).await;
         let client = Client::new(service.address);
         let config = service.config.display().to_string();
-        let world = Self { outside, service, client, config, _redis: redis };
+        let strange = (0..2).map(|switch| strange(&outside, switch)).collect();
+        let world = Self { outside, service, client, config, strange, _redis: redis };
         for switch in 0..2 {
             // Somebody has set them up for something else.
-            world.switch(switch).configure(&world.outside.port_name(switch, NOBODYS), world.strange(switch));
+            let name = world.outside.port_name(switch, NOBODYS);
+            world.switch(switch).configure(&name, world.strange[switch].clone());
             for port in 0..SOLD {
                 world.order(switch, port).await;
             }
@@ -56,14 +68,6 @@ impl World {
         outside.until("all live and saved", all_saved).await;
         world.until_at_rest().await;
         world
-    }
-
-    fn strange(&self, switch: usize) -> switchyard::simulator::PortConfig {
-        let name = self.outside.port_name(switch, NOBODYS);
-        let mut config = self.switch(switch).running(&name).expect("there");
-        config.access_vlan = 77;
-        config.description = Some("uplink of the lift".into());
-        config
     }
 
     async fn order(&self, switch: usize, port: u16) {
@@ -136,8 +140,8 @@ impl World {
                 assert!(named.is_none_or(|port| managed.iter().any(|name| name == port)), "{line}");
             }
             let name = self.outside.port_name(switch, NOBODYS);
-            assert_eq!(self.switch(switch).running(&name), Some(self.strange(switch)));
-            assert_eq!(self.switch(switch).startup(&name), Some(self.strange(switch)));
+            assert_eq!(self.switch(switch).running(&name).as_ref(), Some(&self.strange[switch]));
+            assert_eq!(self.switch(switch).startup(&name).as_ref(), Some(&self.strange[switch]));
         }
     }
 
@@ -264,6 +268,7 @@ fn a_process_that_dies_in_the_middle_of_a_repair_leaves_it_to_the_next() {
             let (code, said) = run(&["check", &switch_name(0), "--config", &config]);
             assert_eq!(code, Some(0), "{said}");
             doomed.wait_until_ended().await;
+            world.outside.until_no_session_is_open(2).await;
             world.service = Process::start_with(&world.outside, address, &[], "").await;
             world.config = config;
             world.outside.until("repaired", |o| o.is_live_and_saved(0, 1)).await;

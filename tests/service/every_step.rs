@@ -236,5 +236,6 @@ async fn refuse_a_write(
 
 async fn restart(outside: &Outside, config: &str, process: &mut Process) {
     process.kill();
+    outside.until_no_session_is_open(1).await;
     *process = Process::under_orders(outside, process.address, config).await;
 }

@@ -98,7 +98,7 @@ fn a_refused_write_puts_the_embedded_store_out_of_use_and_nothing_is_acknowledge
 #[test]
 fn every_actor_that_panics_is_there_again_and_work_goes_on() {
     const SOON: &str = "[cluster]\nlease_ms = 800\nbeat_ms = 100\nmargin_ms = 100\n[retention]\nsweep_ms = 100\n\
-                        [supervision]\nsweep_ms = 100\n";
+                        [supervision]\nsweep_ms = 100\n[drift]\nsweep_ms = 100\n";
     story(async {
         let (outside, redis) = (Outside::start(ONE).await, redis());
         let config = format!("{}{SOON}", on_redis(&redis.url()));

@@ -235,6 +235,14 @@ impl Outside {
         self.fleet.switch(&switch_name(switch)).expect("there").counts().most_sessions_open
     }
 
+    /// Until every switch has noticed that the sessions of a process which is gone have ended: what it opens next is no second one.
+    #[cfg(feature = "fail-points")]
+    pub async fn until_no_session_is_open(&self, switches: usize) {
+        let is_open =
+            |o: &Self, n| o.fleet.switch(&switch_name(n)).expect("there").counts().sessions_open > 0;
+        self.until("without a session", |o| !(0..switches).any(|n| is_open(o, n))).await;
+    }
+
     /// The `X-Webhook-Id`s under which this event of this job or subscription came.
     pub fn webhook_ids(&self, name: &str, id: &str) -> HashSet<String> {
         self.events_for(name, id).iter().map(|d| d.webhook_id().expect("an id").to_owned()).collect()

@@ -104,6 +104,7 @@ mod at_every_point {
         doomed.wait_until_ended().await;
         let end = doomed.child.wait().expect("a child of ours");
         assert_eq!(end.signal(), Some(SIGKILL), "{}: {end}: {}", point.name(), doomed.log_text());
+        outside.until_no_session_is_open(1).await;
 
         let mut restarted = Process::start(&outside, address, &[]).await;
         let client = Client::new(address);

@@ -10,13 +10,6 @@ const ONE: Fleet = Fleet { switches: 1, ports: 8, ..SMALL };
 const QUICK: &str =
     "[supervision]\nfirst_restart_ms = 10\nlongest_restart_ms = 50\n[job]\nfirst_back_off_ms = 50\n";
 
-/// Gives an order, and waits until it is obeyed.
-async fn ordered(process: &mut Process, order: &str) {
-    process.order(order);
-    process.order("?");
-    process.until_logged(1, "no order: \"?\"").await;
-}
-
 async fn goes_live(outside: &Outside, client: &Client, port: u16) {
     let body = direct(&format!("live-{port}"), &outside.location(0, port));
     let job = client.checkout(&body).await.id("job_id");
@@ -30,7 +23,7 @@ fn a_checkout_that_breaks_us_is_a_503_that_says_when_to_come_back_and_its_repeat
         let mut process = Process::under_orders(&outside, free_address(), "").await;
         let client = Client::new(process.address);
         let body = direct("order-0", &outside.location(0, 0));
-        ordered(&mut process, "panic checkout.before-commit").await;
+        process.order_and_hear("panic checkout.before-commit").await;
         let broken = client.checkout(&body).await;
         assert_eq!((broken.status, broken.detail()), (503, json!("Service temporarily unavailable")));
         assert!(broken.header("retry-after").is_some(), "{broken:?}");
@@ -47,7 +40,7 @@ fn a_job_that_breaks_its_supervisor_three_times_fails_with_words_for_the_partner
         let outside = Outside::start(ONE).await;
         let mut process = Process::under_orders(&outside, free_address(), QUICK).await;
         let client = Client::new(process.address);
-        ordered(&mut process, "panic port.read 3").await;
+        process.order_and_hear("panic port.read 3").await;
         let taken = client.checkout(&direct("order-0", &outside.location(0, 0))).await;
         let job = taken.id("job_id");
         outside.until("failed", |o| !o.events_for("provisioning.failed", &job).is_empty()).await;
@@ -75,7 +68,7 @@ fn a_switch_that_always_breaks_its_supervisor_is_shown_as_quarantined_and_goes_o
         let outside = Outside::start(ONE).await;
         let mut process = Process::under_orders(&outside, free_address(), QUICK).await;
         let client = Client::new(process.address);
-        ordered(&mut process, "panic session.opened 10").await;
+        process.order_and_hear("panic session.opened 10").await;
         let taken = client.checkout(&direct("order-0", &outside.location(0, 0))).await;
         let shown = "QUARANTINED: its supervisor panicked again and again";
         outside.until("quarantined", |_| switches(&process).1.contains(shown)).await;

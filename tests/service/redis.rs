@@ -151,6 +151,7 @@ mod killed {
             Process::start_with(&outside, address, &[("SWITCHYARD_KILL_AT", place)], config).await;
         let first = taken_before_the_end(&Client::new(address), &body, &mut doomed).await;
         doomed.wait_until_ended().await;
+        outside.until_no_session_is_open(1).await;
 
         let restarted = Process::start_with(&outside, address, &[], config).await;
         let client = Client::new(address);

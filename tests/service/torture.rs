@@ -2,8 +2,8 @@
 
 use crate::harness::run;
 use serde_json::Value;
-use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, Stdio};
 
 #[test]
 fn a_short_run_is_clean_and_its_report_says_what_struck() {
@@ -22,23 +22,46 @@ fn a_short_run_is_clean_and_its_report_says_what_struck() {
     assert!(verdicts.len() == 9 && verdicts.iter().all(|judged| judged["verdict"] == "held"), "{report:#}");
 }
 
+/// Told to end, with all that it started, when the test does.
+struct Interrupted(Child);
+
+impl Interrupted {
+    fn interrupt(&self) {
+        let sent = Command::new("kill").args(["-INT", &self.0.id().to_string()]).status();
+        assert!(sent.expect("kill").success());
+    }
+}
+
+impl Drop for Interrupted {
+    fn drop(&mut self) {
+        if matches!(self.0.try_wait(), Ok(None)) {
+            self.interrupt();
+            let _ = self.0.wait();
+        }
+    }
+}
+
 #[test]
 fn a_run_that_is_interrupted_drains_and_judges_all_the_same() {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_switchyard"))
-        .args(["torture", "--seed", "12", "--minutes", "60", "--rate", "2"])
+    // Not for longer, should it not hear the interrupt.
+    let child = Command::new(env!("CARGO_BIN_EXE_switchyard"))
+        .args(["torture", "--seed", "12", "--minutes", "3", "--rate", "2"])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        .spawn()
-        .expect("the binary");
-    let mut news = BufReader::new(child.stderr.take().expect("piped")).lines();
+        .spawn();
+    let mut run = Interrupted(child.expect("the binary"));
+    let mut news = BufReader::new(run.0.stderr.take().expect("piped")).lines();
     let has_begun = news.find(|line| line.as_ref().is_ok_and(|line| line.contains(" checkouts, ")));
     assert!(has_begun.is_some(), "it ended before it told how it goes");
-    let interrupt = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
-    assert!(interrupt.expect("kill").success());
-    news.for_each(drop);
-    let output = child.wait_with_output().expect("its end");
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success() && said.contains("9 held, 0 violated, 0 not judged"), "{said}");
+    run.interrupt();
+    let told: Vec<_> = news.map_while(Result::ok).collect();
+    let mut said = String::new();
+    run.0.stdout.take().expect("piped").read_to_string(&mut said).expect("text");
+    let status = run.0.wait().expect("its end");
+    assert!(status.success() && said.contains("9 held, 0 violated, 0 not judged"), "{said}{told:?}");
+    let struck = said.split_once("faults for ").and_then(|(_, rest)| rest.split_once(" s"));
+    let struck: u64 = struck.and_then(|(seconds, _)| seconds.parse().ok()).expect("how long");
+    assert!(struck < 180, "it did not hear the interrupt: {said}");
 }
 
 #[test]

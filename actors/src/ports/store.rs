@@ -137,6 +137,17 @@ pub enum CommitError {
     Unknown(String),
 }
 
+impl CommitError {
+    /// Of a row that went commit by commit: what was said of this one.
+    #[must_use]
+    pub fn at(self, index: usize) -> Self {
+        match self {
+            Self::Denied { why, .. } => Self::Denied { index, why },
+            unknown @ Self::Unknown(_) => unknown,
+        }
+    }
+}
+
 /// The store could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the store can't be read: {0}")]

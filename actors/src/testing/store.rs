@@ -140,10 +140,7 @@ impl RecordingStore {
             if !each.is_zero() {
                 tokio::time::sleep(each).await;
             }
-            self.apply_row(std::slice::from_ref(commit)).map_err(|error| match error {
-                CommitError::Denied { why, .. } => CommitError::Denied { index, why },
-                CommitError::Unknown(why) => CommitError::Unknown(why),
-            })?;
+            self.apply_row(std::slice::from_ref(commit)).map_err(|error| error.at(index))?;
         }
         Ok(())
     }

@@ -4,6 +4,7 @@ use crate::world::*;
 use switchyard_actors::domain::host_key::FirstSeenHostKey;
 use switchyard_actors::domain::time::UnixMillis;
 use switchyard_actors::ports::store::{Commit, Write};
+use switchyard_actors::release::HostKeyOnRecord;
 
 fn host_key() -> Key {
     Key::FirstSeenHostKey(switch())
@@ -73,7 +74,12 @@ fn another_key_quarantines_and_only_forgetting_the_first_lets_it_in() {
         assert_eq!(on_record(&world).as_deref(), Some("first"));
         assert_eq!(world.driver.running(&port(2)).access_vlan, None, "nothing was sent");
 
-        world.graph.operator().release_and_forget_host_key(&switch()).await.expect("on record");
+        world
+            .graph
+            .operator()
+            .release_with(&switch(), HostKeyOnRecord::IsForgotten)
+            .await
+            .expect("on record");
         world.until_events(4).await;
         assert_eq!(on_record(&world).as_deref(), Some("second"));
     });

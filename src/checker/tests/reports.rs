@@ -1,9 +1,7 @@
 //! What people and machines read.
 
-use std::collections::BTreeMap;
-
 use super::super::history::EventName;
-use super::super::{Run, judge};
+use super::super::judge;
 use super::world::*;
 
 fn forged() -> World {
@@ -57,17 +55,4 @@ fn of_many_findings_the_first_are_told_and_the_rest_counted() {
     let text = judge(&world.history).to_string();
     assert!(text.contains("came with a wrong X-Webhook-Signature"), "{text}");
     assert!(text.contains("  ... and 8 more\n"), "{text}");
-}
-
-#[test]
-fn a_run_stands_at_the_head_with_its_seed_and_its_faults_by_kind() {
-    let faults = [("kill-instance", 12), ("drop-command", 30)].map(|(kind, count)| (kind.to_owned(), count));
-    let run =
-        Run { seed: 4711, seconds: 120, store: "redis".into(), instances: 3, faults: BTreeMap::from(faults) };
-    let report = judge(&World::clean().history).of_run(run);
-    let head =
-        "seed 4711: 120 s on redis, 3 instances\n42 faults: 30 drop-command, 12 kill-instance\n20 checkouts";
-    assert!(report.to_string().starts_with(head), "{report}");
-    let json = serde_json::to_value(&report).expect("JSON");
-    assert_eq!((&json["run"]["seed"], &json["run"]["faults"]["kill-instance"]), (&4711.into(), &12.into()));
 }

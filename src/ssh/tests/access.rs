@@ -70,6 +70,8 @@ async fn a_peer_that_never_identifies_itself_is_told_from_one_that_does_and_exch
         let failure = refusal_of(words, hangs_up).await;
         assert_eq!(failure.class, class, "{words:?} {hangs_up}: {failure}");
         assert!(failure.detail.contains(text), "{words:?} {hangs_up}: {failure}");
+        let was_waited_for = failure.detail.contains("there was no key exchange within");
+        assert_eq!(was_waited_for, !hangs_up, "{words:?}: {failure}");
     }
 }
 

@@ -14,6 +14,7 @@
 //! thing in the file. So a file that was cut anywhere, or that has another byte in it, isn't one.
 
 use super::entry::{Entry, Moved};
+use crate::machine::rfc3339;
 use crate::store::envelope::RECORD_SCHEMA;
 use crate::store::new_file::Draft;
 use serde::{Deserialize, Serialize};
@@ -22,8 +23,6 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Error, ErrorKind, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use switchyard_actors::domain::time::UnixMillis;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 /// What a file says that it is.
 pub const FORMAT: &str = "switchyard-store";
@@ -172,12 +171,6 @@ impl BackupWriter {
         })?;
         Ok(self.moved)
     }
-}
-
-fn rfc3339(at: UnixMillis) -> String {
-    let seconds = i64::try_from(at.0 / 1_000).unwrap_or_default();
-    let moment = OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);
-    moment.format(&Rfc3339).expect("a year of four digits")
 }
 
 /// A file that is read: to the end before the first entry is believed, and then once more.

@@ -1,27 +1,11 @@
-//! What stands at the head of a report: what the harness did, and how much its witnesses saw. It judges nothing.
+//! What stands at the head of a report: how much its witnesses saw. It judges nothing.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Serialize;
 
 use super::casebook::Casebook;
 use super::history::EventName;
-
-/// What the harness did. With the seed it can be done again.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Run {
-    /// From which all chance came.
-    pub seed: u64,
-    /// How long there was load.
-    pub seconds: u64,
-    /// The engine: `embedded`, `redis` or `cluster`.
-    pub store: String,
-    /// How many processes.
-    pub instances: usize,
-    /// By kind, how many faults there really were.
-    pub faults: BTreeMap<String, usize>,
-}
 
 /// How much was seen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -69,17 +53,6 @@ impl Seen {
             sessions: history.sessions.len(),
             commands: history.commands.len(),
         }
-    }
-}
-
-impl fmt::Display for Run {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { seed, seconds, store, instances, faults } = self;
-        let plural = if *instances == 1 { "" } else { "s" };
-        writeln!(formatter, "seed {seed}: {seconds} s on {store}, {instances} instance{plural}")?;
-        let listed: Vec<_> = faults.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
-        let total: usize = faults.values().sum();
-        writeln!(formatter, "{total} faults: {}", listed.join(", "))
     }
 }
 
