@@ -171,7 +171,7 @@ async fn bare_session(fleet: &SimulatedFleet, n: usize, password: &Path) -> f64 
     let mut session = driver.open(&switch, &SessionGuard::default()).await.expect("a session");
     let before = session.read_port(&port).await.expect("read");
     let lines = session.render(Intent::Provision, &port, &plan.wanted(), &before).expect("lines");
-    session.apply(&lines).await.expect("applied");
+    session.apply_to(&port, &lines).await.expect("applied");
     let after = session.read_port(&port).await.expect("read back");
     let took = began.elapsed();
     assert!(plan.wanted().differences(&after).is_empty());

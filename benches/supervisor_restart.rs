@@ -26,7 +26,7 @@ use switchyard_actors::domain::request::{CheckoutKey, CheckoutRequest, DeliveryM
 use switchyard_actors::domain::text::{ExternalSubscriptionId, LocationHash};
 use switchyard_actors::graph::Graph;
 use switchyard_actors::outside::Outside;
-use switchyard_actors::ports::driver::{Intent, SwitchDriver, SwitchSession};
+use switchyard_actors::ports::driver::{Intent, PortLines, SwitchDriver, SwitchSession};
 use switchyard_actors::ports::guard::SessionGuard;
 use switchyard_actors::ports::hints::NoHints;
 use switchyard_actors::ports::webhook::{OutgoingWebhook, SendOutcome, WebhookSender};
@@ -264,6 +264,10 @@ struct PoisonedSession {
 
 #[async_trait]
 impl SwitchSession for PoisonedSession {
+    fn first_seen_host_key(&self) -> Option<String> {
+        self.real.first_seen_host_key()
+    }
+
     async fn probe(&mut self) -> Result<(), DriverFailure> {
         self.real.probe().await
     }
@@ -286,8 +290,16 @@ impl SwitchSession for PoisonedSession {
         self.real.render(intent, port, want, before)
     }
 
-    async fn apply(&mut self, lines: &[String]) -> Result<(), DriverFailure> {
-        self.real.apply(lines).await
+    async fn apply(&mut self, ports: &[PortLines]) -> Vec<Result<(), DriverFailure>> {
+        self.real.apply(ports).await
+    }
+
+    fn takes_back(&self) -> bool {
+        self.real.takes_back()
+    }
+
+    async fn confirm(&mut self) -> Result<(), DriverFailure> {
+        self.real.confirm().await
     }
 
     async fn save(&mut self) -> Result<(), DriverFailure> {

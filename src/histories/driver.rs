@@ -11,7 +11,7 @@ use switchyard_actors::domain::config::PortConfig;
 use switchyard_actors::domain::failure::{DriverFailure, FailureClass};
 use switchyard_actors::domain::ids::{PortName, SwitchId};
 use switchyard_actors::domain::inventory::Switch;
-use switchyard_actors::ports::driver::{Intent, SwitchDriver, SwitchSession};
+use switchyard_actors::ports::driver::{Intent, PortLines, SwitchDriver, SwitchSession};
 use switchyard_actors::ports::guard::{SessionGuard, SocketPermit};
 use switchyard_actors::ports::tenure::Tenure;
 use tokio::sync::{Notify, watch};
@@ -213,6 +213,18 @@ impl DeviceSession {
         Ok(())
     }
 
+    async fn apply_lines(&self, all: &[String]) -> Result<(), DriverFailure> {
+        let is_of_lines = |f: &SwitchFault| matches!(f, SwitchFault::Apply(..) | SwitchFault::Swallow);
+        match self.devices.strike(&self.switch, is_of_lines) {
+            Some(SwitchFault::Apply(count, class)) => {
+                self.configure(all, Some(count)).await?;
+                Err(self.fail(class))
+            }
+            Some(_) => all.iter().try_for_each(|line| self.say(line)),
+            None => self.configure(all, None).await,
+        }
+    }
+
     /// Where the class says that nothing can be said any more, the device has hung up.
     fn fail(&self, class: FailureClass) -> DriverFailure {
         if !class.leaves_session_usable() {
@@ -224,6 +236,11 @@ impl DeviceSession {
 
 #[async_trait]
 impl SwitchSession for DeviceSession {
+    /// The inventory pins them all.
+    fn first_seen_host_key(&self) -> Option<String> {
+        None
+    }
+
     async fn probe(&mut self) -> Result<(), DriverFailure> {
         self.transit(TRANSIT_MS).await;
         if self.devices.strike(&self.switch, |f| matches!(f, SwitchFault::Probe)).is_some() {
@@ -259,18 +276,22 @@ impl SwitchSession for DeviceSession {
         Ok(all)
     }
 
-    async fn apply(&mut self, all: &[String]) -> Result<(), DriverFailure> {
+    async fn apply(&mut self, ports: &[PortLines]) -> Vec<Result<(), DriverFailure>> {
         self.devices.enter(&self.switch, CallOf::Apply).await;
         self.transit(TRANSIT_MS).await;
-        let is_of_lines = |f: &SwitchFault| matches!(f, SwitchFault::Apply(..) | SwitchFault::Swallow);
-        match self.devices.strike(&self.switch, is_of_lines) {
-            Some(SwitchFault::Apply(count, class)) => {
-                self.configure(all, Some(count)).await?;
-                Err(self.fail(class))
-            }
-            Some(_) => all.iter().try_for_each(|line| self.say(line)),
-            None => self.configure(all, None).await,
+        let mut applied = Vec::with_capacity(ports.len());
+        for PortLines { lines, .. } in ports {
+            applied.push(self.apply_lines(lines).await);
         }
+        applied
+    }
+
+    fn takes_back(&self) -> bool {
+        false
+    }
+
+    async fn confirm(&mut self) -> Result<(), DriverFailure> {
+        Ok(())
     }
 
     async fn save(&mut self) -> Result<(), DriverFailure> {

@@ -17,7 +17,7 @@ use std::time::Duration;
 use switchyard_actors::domain::config::PortConfig;
 use switchyard_actors::domain::failure::{DriverFailure, FailureClass};
 use switchyard_actors::domain::ids::PortName;
-use switchyard_actors::ports::driver::{Intent, SwitchSession};
+use switchyard_actors::ports::driver::{Intent, PortLines, SwitchSession};
 use switchyard_actors::ports::guard::SessionGuard;
 use tokio::time::timeout;
 
@@ -273,13 +273,25 @@ impl SwitchSession for Session {
         self.find(&self.platforms).lines(intent, port, want, before).map_err(misconfigured)
     }
 
-    async fn apply(&mut self, lines: &[String]) -> Result<(), DriverFailure> {
+    async fn apply(&mut self, ports: &[PortLines]) -> Vec<Result<(), DriverFailure>> {
         let platforms = self.platforms();
         let platform = self.find(&platforms);
-        match self.wire {
-            Wire::Shell(_) => self.apply_in_shell(platform, lines).await,
-            Wire::Exec => self.send_lines(platform, lines).await,
+        let mut applied = Vec::with_capacity(ports.len());
+        for PortLines { lines, .. } in ports {
+            applied.push(match self.wire {
+                Wire::Shell(_) => self.apply_in_shell(platform, lines).await,
+                Wire::Exec => self.send_lines(platform, lines).await,
+            });
         }
+        applied
+    }
+
+    fn takes_back(&self) -> bool {
+        false
+    }
+
+    async fn confirm(&mut self) -> Result<(), DriverFailure> {
+        Ok(())
     }
 
     async fn save(&mut self) -> Result<(), DriverFailure> {

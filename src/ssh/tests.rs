@@ -122,7 +122,7 @@ impl Bench {
     ) -> Result<PortConfig, DriverFailure> {
         let before = session.read_port(&self.port()).await?;
         let lines = session.render(Intent::Provision, &self.port(), want, &before)?;
-        session.apply(&lines).await?;
+        session.apply_to(&self.port(), &lines).await?;
         session.read_port(&self.port()).await
     }
 }
@@ -161,7 +161,7 @@ async fn a_port_is_provisioned_read_back_saved_changed_and_brought_back() {
         let found =
             bench.provision(&mut session, &want(Some("02:00:00:00:00:03"))).await.expect("provisioned");
         let undo = session.render(Intent::Restore, &name, &before, &found).expect("lines");
-        session.apply(&undo).await.expect("undone");
+        session.apply_to(&name, &undo).await.expect("undone");
         assert_eq!(session.read_port(&name).await.expect("read"), before, "{personality:?}");
         session.probe().await.expect("alive");
         session.close().await;
@@ -172,7 +172,8 @@ async fn a_port_is_provisioned_read_back_saved_changed_and_brought_back() {
 async fn undo(session: &mut Box<dyn SwitchSession>, port: &PortName, before: &PortConfig) {
     let found = session.read_port(port).await.expect("read");
     let lines = session.render(Intent::Restore, port, before, &found).expect("lines");
-    session.apply(&lines).await.unwrap_or_else(|failure| panic!("{failure}: {}", session.take_transcript()));
+    let undone = session.apply_to(port, &lines).await;
+    undone.unwrap_or_else(|failure| panic!("{failure}: {}", session.take_transcript()));
     assert_eq!(session.read_port(port).await.expect("read"), *before, "undone: {lines:#?}");
 }
 
@@ -190,11 +191,11 @@ async fn no_part_of_the_lines_reads_back_as_all_of_them_and_each_part_is_finishe
             let wanted = want(Some("02:00:00:00:00:02"));
             let lines = session.render(Intent::Provision, &name, &wanted, &before).expect("lines");
             let running = || bench.device().running(name.as_str());
-            session.apply(&lines).await.expect("all");
+            session.apply_to(&name, &lines).await.expect("all");
             let whole = running();
             undo(&mut session, &name, &before).await;
             for sent in 0..lines.len() {
-                session.apply(&lines[..sent]).await.expect("a part");
+                session.apply_to(&name, &lines[..sent]).await.expect("a part");
                 let part = session.read_port(&name).await.expect("read");
                 let last = lines[..sent].last();
                 let taken_for_whole = wanted.differences(&part).is_empty();

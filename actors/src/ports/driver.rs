@@ -16,6 +16,15 @@ pub enum Intent {
     Restore,
 }
 
+/// The lines of one port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PortLines {
+    /// Which.
+    pub port: PortName,
+    /// As [`SwitchSession::render`] gave them.
+    pub lines: Vec<String>,
+}
+
 /// Opens sessions.
 #[async_trait]
 pub trait SwitchDriver: Send + Sync + 'static {
@@ -38,9 +47,7 @@ pub trait SwitchDriver: Send + Sync + 'static {
 pub trait SwitchSession: Send {
     /// The host key that was trusted because nobody knew one: it must be on record before a configuration line is sent.
     /// `None` where somebody vouched for it.
-    fn first_seen_host_key(&self) -> Option<String> {
-        None
-    }
+    fn first_seen_host_key(&self) -> Option<String>;
 
     /// Asks whether the other side is still there, without a command.
     ///
@@ -66,13 +73,33 @@ pub trait SwitchSession: Send {
         before: &PortConfig,
     ) -> Result<Vec<String>, DriverFailure>;
 
-    /// Sends lines that `render` gave, entering and leaving the configuration mode. Default-deny: output that is
-    /// neither known to be good nor noise is left to the read-back; output that is known to be bad is a failure, after
-    /// which the configuration mode has been left.
+    /// Sends the lines of one port or of many in one stay in the configuration mode, and answers for each port by itself, in their
+    /// order. Default-deny: output that is neither known to be good nor noise is left to the read-back; output that is
+    /// known to be bad is that port's failure, and the others go on. After that the configuration mode has been left. When
+    /// the session breaks, the port in hand fails so, and those behind it with the same class: nothing of theirs was sent,
+    /// or, where the device takes all ports at once, nobody knows.
+    ///
+    /// Where [`Self::takes_back`] is true, the device takes it all back by itself unless it is confirmed.
+    async fn apply(&mut self, ports: &[PortLines]) -> Vec<Result<(), DriverFailure>>;
+
+    /// The same for one port alone.
     ///
     /// # Errors
     /// [`DriverFailure`]; `CommandRejected` names the line and the answer.
-    async fn apply(&mut self, lines: &[String]) -> Result<(), DriverFailure>;
+    async fn apply_to(&mut self, port: &PortName, lines: &[String]) -> Result<(), DriverFailure> {
+        let alone = [PortLines { port: port.clone(), lines: lines.to_vec() }];
+        self.apply(&alone).await.pop().expect("an answer for each port")
+    }
+
+    /// Whether what was applied since the last [`Self::confirm`] is taken back by the device, unless that is called in time:
+    /// a confirmed commit, a checkpoint, a safe mode.
+    fn takes_back(&self) -> bool;
+
+    /// Makes what was applied stand, after it was read back. Nothing to do where nothing is taken back.
+    ///
+    /// # Errors
+    /// [`DriverFailure`]: then what stands on the ports is not known.
+    async fn confirm(&mut self) -> Result<(), DriverFailure>;
 
     /// Saves the running configuration as the start-up configuration.
     ///

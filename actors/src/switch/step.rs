@@ -128,15 +128,27 @@ impl Hands<'_> {
         if stands(Safeguard::JournalBeforeLines) {
             self.journal(lines.clone(), before).await?;
             reach(FailPoint::LinesJournaled);
-            limited(self.outside, self.duty, &mut self.task.driver_millis, self.session.apply(&lines))
-                .await?;
+            self.apply_lines(lines).await?;
         } else {
-            limited(self.outside, self.duty, &mut self.task.driver_millis, self.session.apply(&lines))
-                .await?;
+            self.apply_lines(lines.clone()).await?;
             self.journal(lines, before).await?;
         }
         reach(FailPoint::LinesSent);
         Ok(())
+    }
+
+    async fn apply_lines(&mut self, lines: Vec<String>) -> Result<(), DriverFailure> {
+        let port = self.task.port.at.port.clone();
+        let applied = self.session.apply_to(&port, &lines);
+        limited(self.outside, self.duty, &mut self.task.driver_millis, applied).await
+    }
+
+    /// What was read back stands, also where the device would take it back by itself.
+    async fn confirm(&mut self) -> Result<(), DriverFailure> {
+        if !self.session.takes_back() {
+            return Ok(());
+        }
+        limited(self.outside, self.duty, &mut self.task.driver_millis, self.session.confirm()).await
     }
 
     async fn journal(&mut self, lines: Vec<String>, before: PortConfig) -> Result<(), StepFailed> {
@@ -166,6 +178,7 @@ impl Hands<'_> {
         let found = self.read().await?;
         let differences = self.task.want.differences(&found);
         if differences.is_empty() || !stands(Safeguard::ReadBack) {
+            self.confirm().await?;
             self.task.verified = Some(found);
             reach(FailPoint::PortVerified);
             return Ok(StepResult::AsWanted);
@@ -185,6 +198,7 @@ impl Hands<'_> {
         let lines = self.session.render(intent, &self.task.port.at.port, &before, &found)?;
         self.send(lines, found).await?;
         let now = self.read().await?;
+        self.confirm().await?;
         Ok(if before.differences(&now).is_empty() { StepResult::Restored } else { StepResult::NotRestored })
     }
 }

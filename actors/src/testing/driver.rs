@@ -4,7 +4,7 @@ use crate::domain::config::PortConfig;
 use crate::domain::failure::{DriverFailure, FailureClass};
 use crate::domain::ids::{PortName, PortRef, SwitchId};
 use crate::domain::inventory::Switch;
-use crate::ports::driver::{Intent, SwitchDriver, SwitchSession};
+use crate::ports::driver::{Intent, PortLines, SwitchDriver, SwitchSession};
 use crate::ports::guard::{SessionGuard, SocketPermit};
 use crate::ports::tenure::Tenure;
 use async_trait::async_trait;
@@ -43,7 +43,7 @@ struct World {
     reads: Vec<PortRef>,
     open_now: HashMap<SwitchId, u32>,
     most_open: u32,
-    pending: HashMap<SwitchId, (PortRef, PortConfig)>,
+    pending: HashMap<PortRef, PortConfig>,
     host_keys: HashMap<SwitchId, String>,
     poisoned: HashSet<PortRef>,
 }
@@ -209,6 +209,27 @@ impl ScriptedSession {
             Err(failure(FailureClass::SessionLost))
         }
     }
+
+    fn apply_one(&self, at: PortRef) -> Result<(), DriverFailure> {
+        self.may_write()?;
+        let fault = self.driver.fault(&self.switch, |f| {
+            use ScriptedFault as F;
+            matches!(f, F::ApplyHalf(_) | F::ApplyAll(_) | F::Swallow | F::Panic)
+        });
+        let want = self.driver.world().pending.remove(&at).expect("rendered before applied");
+        let before = self.driver.running(&at);
+        let (becomes, result) = match fault {
+            Some(ScriptedFault::Panic) => panic!("as ordered"),
+            Some(ScriptedFault::Swallow) => (before, Ok(())),
+            Some(ScriptedFault::ApplyHalf(class)) => {
+                (PortConfig { access_vlan: want.access_vlan, ..before }, Err(failure(class)))
+            }
+            Some(ScriptedFault::ApplyAll(class)) => (want, Err(failure(class))),
+            _ => (want, Ok(())),
+        };
+        self.driver.world().running.insert(at, becomes);
+        result
+    }
 }
 
 impl Drop for ScriptedSession {
@@ -290,30 +311,25 @@ impl SwitchSession for ScriptedSession {
         _: &PortConfig,
     ) -> Result<Vec<String>, DriverFailure> {
         let at = PortRef { switch: self.switch.clone(), port: port.clone() };
-        self.driver.world().pending.insert(self.switch.clone(), (at, want.clone()));
+        self.driver.world().pending.insert(at, want.clone());
         Ok(vec![format!("set {port}")])
     }
 
-    async fn apply(&mut self, _: &[String]) -> Result<(), DriverFailure> {
+    async fn apply(&mut self, ports: &[PortLines]) -> Vec<Result<(), DriverFailure>> {
         self.driver.call(&self.switch, "apply").await;
-        self.may_write()?;
-        let fault = self.driver.fault(&self.switch, |f| {
-            use ScriptedFault as F;
-            matches!(f, F::ApplyHalf(_) | F::ApplyAll(_) | F::Swallow | F::Panic)
-        });
-        let (at, want) = self.driver.world().pending.remove(&self.switch).expect("rendered before applied");
-        let before = self.driver.running(&at);
-        let (becomes, result) = match fault {
-            Some(ScriptedFault::Panic) => panic!("as ordered"),
-            Some(ScriptedFault::Swallow) => (before, Ok(())),
-            Some(ScriptedFault::ApplyHalf(class)) => {
-                (PortConfig { access_vlan: want.access_vlan, ..before }, Err(failure(class)))
-            }
-            Some(ScriptedFault::ApplyAll(class)) => (want, Err(failure(class))),
-            _ => (want, Ok(())),
-        };
-        self.driver.world().running.insert(at, becomes);
-        result
+        let mut done = Vec::new();
+        for PortLines { port, .. } in ports {
+            done.push(self.apply_one(PortRef { switch: self.switch.clone(), port: port.clone() }));
+        }
+        done
+    }
+
+    fn takes_back(&self) -> bool {
+        false
+    }
+
+    async fn confirm(&mut self) -> Result<(), DriverFailure> {
+        Ok(())
     }
 
     async fn save(&mut self) -> Result<(), DriverFailure> {

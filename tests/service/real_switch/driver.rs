@@ -64,7 +64,7 @@ async fn change(session: &mut dyn SwitchSession, intent: Intent, want: &PortConf
     let before = session.read_port(&p1).await.expect("read");
     let lines = session.render(intent, &p1, want, &before).expect("lines");
     session
-        .apply(&lines)
+        .apply_to(&p1, &lines)
         .await
         .unwrap_or_else(|failure| panic!("{failure:?}: {}", session.take_transcript()));
     session.read_port(&p1).await.expect("read back")
@@ -134,7 +134,7 @@ fn each_kind_of_no_has_its_class() {
         let unknown = session.read_port(&port("p9")).await.expect_err("no such port");
         assert_eq!(unknown.class, FailureClass::PortUnknown, "{unknown:?}");
         let nonsense = ["ovs-vsctl --timeout=5 set port p1 tag=9999".to_owned()];
-        let rejected = session.apply(&nonsense).await.expect_err("no such VLAN");
+        let rejected = session.apply_to(&port("p1"), &nonsense).await.expect_err("no such VLAN");
         assert_eq!(rejected.class, FailureClass::CommandRejected, "{rejected:?}");
         lab.stop_database();
         let gone = session.read_port(&port("p1")).await.expect_err("nobody to ask");
