@@ -28,6 +28,7 @@ mod redis;
 mod rolling;
 mod secrets;
 mod stopping;
+mod switch_log;
 #[cfg(feature = "fail-points")]
 mod torture;
 #[cfg(feature = "fail-points")]
