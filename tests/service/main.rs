@@ -8,6 +8,7 @@ mod drift;
 mod every_step;
 #[cfg(feature = "fail-points")]
 mod fault_orders;
+mod first_contact;
 mod harness;
 #[cfg(feature = "fail-points")]
 mod instances;
