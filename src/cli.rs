@@ -246,7 +246,9 @@ pub enum Play {
     Ios,
     /// Arista EOS.
     Eos,
-    /// Both in turn.
+    /// Juniper Junos.
+    Junos,
+    /// IOS and EOS in turn.
     Mixed,
 }
 

@@ -213,6 +213,7 @@ pub async fn simulate(args: SimulateArgs) -> anyhow::Result<()> {
     let personality = |n: usize| match args.personality {
         Play::Ios => Personality::Ios,
         Play::Eos => Personality::Eos,
+        Play::Junos => Personality::Junos,
         Play::Mixed if n.is_multiple_of(2) => Personality::Ios,
         Play::Mixed => Personality::Eos,
     };
@@ -249,6 +250,7 @@ fn inventory_of(fleet: &SimulatedFleet, ports: u16, personality: impl Fn(usize) 
         let platform = match personality(n) {
             Personality::Ios => "cisco_ios",
             Personality::Eos => "arista_eos",
+            Personality::Junos => "juniper_junos",
         };
         let address = switch.address();
         let _ = write!(
