@@ -145,6 +145,7 @@ impl Config {
             ("supervision.max_opening", self.supervision.max_opening as u64),
             ("supervision.max_looking", self.supervision.max_looking as u64),
             ("supervision.step_ms", self.supervision.step_ms),
+            ("supervision.visit_ports", self.supervision.visit_ports as u64),
             ("supervision.sweep_ms", self.supervision.sweep_ms),
             ("supervision.repair_panics", u64::from(self.supervision.repair_panics)),
             ("delivery.attempts", u64::from(self.delivery.attempts)),
@@ -308,9 +309,9 @@ mod tests {
              cluster.margin_ms"
         );
         assert_eq!(
-            fault("[supervision]\nquarantine_panics = 6"),
-            "my.toml: supervision.quarantine_panics is 6: more than job.panics and supervision.repair_panics together \
-             is accepted, 6, or one job would quarantine its switch"
+            fault("[supervision]\nquarantine_panics = 8"),
+            "my.toml: supervision.quarantine_panics is 8: more than job.panics and supervision.repair_panics together, and \
+             one more for each where supervision.visit_ports isn't 1, is accepted, 8, or one job would quarantine its switch"
         );
         assert!(fault("[cluster]\nmargin_ms = 10000").contains("cluster.margin_ms is 10000"));
         assert!(fault("[job").starts_with("my.toml: TOML parse error at line 1"), "{}", fault("[job"));

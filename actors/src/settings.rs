@@ -52,6 +52,8 @@ pub struct SupervisionSettings {
     pub step_ms: u64,
     /// How long a session stays open with nothing to do.
     pub idle_ms: u64,
+    /// Most ports of one visit to a switch; 1 is one after another.
+    pub visit_ports: usize,
     /// How long an applied port may wait for its save while other jobs come first.
     pub save_longest_wait_ms: u64,
     /// How long a dirty port waits before it is tried again, and, at most, a save that failed.
@@ -256,6 +258,7 @@ impl Default for SupervisionSettings {
             max_looking: 256,
             step_ms: 120_000,
             idle_ms: 60_000,
+            visit_ports: 32,
             save_longest_wait_ms: 30_000,
             repair_ms: 60_000,
             sweep_ms: 10_000,
@@ -349,13 +352,16 @@ impl GraphSettings {
     /// # Errors
     /// The key, the value seen, and what is accepted.
     pub fn check_panics(&self) -> Result<(), String> {
-        let by_one_job = self.job.panics.saturating_add(self.supervision.repair_panics);
+        // A panic over many at once is charged to none of them, and then each is visited alone: once as a job, once as a repair.
+        let together = if self.supervision.visit_ports > 1 { 2 } else { 0 };
+        let alone = self.job.panics.saturating_add(self.supervision.repair_panics);
+        let by_one_job = alone.saturating_add(together);
         if self.supervision.quarantine_panics > by_one_job {
             return Ok(());
         }
         Err(format!(
-            "supervision.quarantine_panics is {}: more than job.panics and supervision.repair_panics together is \
-             accepted, {by_one_job}, or one job would quarantine its switch",
+            "supervision.quarantine_panics is {}: more than job.panics and supervision.repair_panics together, and \
+             one more for each where supervision.visit_ports isn't 1, is accepted, {by_one_job}, or one job would quarantine its switch",
             self.supervision.quarantine_panics
         ))
     }
