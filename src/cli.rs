@@ -248,6 +248,8 @@ pub enum Play {
     Eos,
     /// Juniper Junos.
     Junos,
+    /// HPE Aruba AOS-CX.
+    Aoscx,
     /// IOS and EOS in turn.
     Mixed,
 }

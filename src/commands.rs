@@ -214,6 +214,7 @@ pub async fn simulate(args: SimulateArgs) -> anyhow::Result<()> {
         Play::Ios => Personality::Ios,
         Play::Eos => Personality::Eos,
         Play::Junos => Personality::Junos,
+        Play::Aoscx => Personality::Aoscx,
         Play::Mixed if n.is_multiple_of(2) => Personality::Ios,
         Play::Mixed => Personality::Eos,
     };
@@ -251,6 +252,7 @@ fn inventory_of(fleet: &SimulatedFleet, ports: u16, personality: impl Fn(usize) 
             Personality::Ios => "cisco_ios",
             Personality::Eos => "arista_eos",
             Personality::Junos => "juniper_junos",
+            Personality::Aoscx => "aruba_aoscx",
         };
         let address = switch.address();
         let _ = write!(

@@ -248,6 +248,7 @@ fn inventory(
             Personality::Ios => "cisco_ios",
             Personality::Eos => "arista_eos",
             Personality::Junos => "juniper_junos",
+            Personality::Aoscx => "aruba_aoscx",
         };
         let address = switch.address();
         let _ = write!(

@@ -13,7 +13,7 @@ use super::junos::{self, Statements};
 pub struct PortConfig {
     pub enabled: bool,
     pub description: Option<String>,
-    /// The port is a static access port. IOS ships with dynamic ports, EOS with access ports.
+    /// The port is a static access port. IOS ships with dynamic ports, EOS and AOS-CX with access ports.
     pub mode_access: bool,
     pub access_vlan: u16,
     pub service_policy_in: Option<String>,
@@ -35,7 +35,7 @@ impl PortConfig {
         Self {
             enabled: true,
             description: None,
-            mode_access: personality == Personality::Eos,
+            mode_access: matches!(personality, Personality::Eos | Personality::Aoscx),
             access_vlan: 1,
             service_policy_in: None,
             service_policy_out: None,

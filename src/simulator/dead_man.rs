@@ -30,7 +30,7 @@ impl Device {
         const MINUTES: u64 = 5;
         match self.personality {
             Personality::Junos => junos::committed_by_somebody(self, MINUTES),
-            Personality::Ios | Personality::Eos => {}
+            Personality::Ios | Personality::Eos | Personality::Aoscx => {}
         }
         self.arm("maintenance", before, MINUTES, now);
     }
@@ -43,14 +43,20 @@ impl Device {
 
     /// Back to what was there before; nothing where nothing waits.
     pub fn take_back(&mut self) {
-        let Some(dead_man) = self.dead_man.take() else { return };
-        self.running = dead_man.before;
-        self.candidates.remove(&dead_man.name);
+        if !self.restore() {
+            return;
+        }
         self.taken_back += 1;
         match self.personality {
             Personality::Junos => junos::taken_back(self),
-            Personality::Ios | Personality::Eos => {}
+            Personality::Ios | Personality::Eos | Personality::Aoscx => {}
         }
+    }
+
+    /// The same because somebody says so; whether something waited.
+    pub fn restore(&mut self) -> bool {
+        let waiting = self.dead_man.take();
+        waiting.map(|dead_man| self.running = dead_man.before).is_some()
     }
 }
 

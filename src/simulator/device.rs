@@ -59,7 +59,7 @@ impl Device {
         let factory = Configuration::factory(personality);
         let commits = match personality {
             Personality::Junos => VecDeque::from([junos::first_commit(factory.clone())]),
-            Personality::Ios | Personality::Eos => VecDeque::new(),
+            Personality::Ios | Personality::Eos | Personality::Aoscx => VecDeque::new(),
         };
         Self {
             personality,
@@ -140,6 +140,7 @@ impl Device {
         match self.personality {
             Personality::Ios => format!("FCW{:04}L{:03X}", number % 10_000, (number >> 32) % 0x1000),
             Personality::Eos => format!("JPE{:08}", number % 100_000_000),
+            Personality::Aoscx => format!("SG{:02}KN{:04X}", number % 100, (number >> 32) % 0x1_0000),
             Personality::Junos => format!("NW{:010}", number % 10_000_000_000),
         }
     }

@@ -141,16 +141,17 @@ fn want(mac: Option<&str>) -> PortConfig {
     }
 }
 
-const ALL: [Personality; 3] = [Personality::Ios, Personality::Eos, Personality::Junos];
+const ALL: [Personality; 4] = [Personality::Ios, Personality::Eos, Personality::Junos, Personality::Aoscx];
 
 /// Those that keep what runs and what a reboot brings apart.
-const SAVING: [Personality; 2] = [Personality::Ios, Personality::Eos];
+const SAVING: [Personality; 3] = [Personality::Ios, Personality::Eos, Personality::Aoscx];
 
 fn platform_of(personality: Personality) -> &'static str {
     match personality {
         Personality::Ios => "cisco_ios",
         Personality::Eos => "arista_eos",
         Personality::Junos => "juniper_junos",
+        Personality::Aoscx => "aruba_aoscx",
     }
 }
 
@@ -179,8 +180,8 @@ fn lines_of(personality: Personality) -> Lines {
             access_vlan: "access vlan 142",
             another: "no shutdown",
             read: "show running-config",
-            enter: "configure terminal",
-            leave: "end",
+            enter: "configure session",
+            leave: "commit timer",
             refusal: "% Invalid input",
         },
         Personality::Junos => Lines {
@@ -190,6 +191,14 @@ fn lines_of(personality: Personality) -> Lines {
             enter: "configure exclusive",
             leave: "exit configuration-mode",
             refusal: "error: statement creation failed",
+        },
+        Personality::Aoscx => Lines {
+            access_vlan: "vlan access 142",
+            another: "no shutdown",
+            read: "show running-config",
+            enter: "configure terminal",
+            leave: "end",
+            refusal: "Invalid input: vlan",
         },
     }
 }
@@ -449,6 +458,7 @@ async fn an_answer_that_was_swallowed_is_asked_for_again_and_never_taken_for_a_p
         (Personality::Eos, "show mac"),
         (Personality::Junos, "show configuration"),
         (Personality::Junos, "show interfaces"),
+        (Personality::Aoscx, "show running-config"),
     ];
     for (personality, command) in table {
         let bench = Bench::new(personality, |_| ()).await;
@@ -477,10 +487,12 @@ fn an_answer_is_whole_when_it_has_what_it_must_have_or_says_no() {
         ("arista_eos", 0, "interface Ethernet1\n", true),
         ("arista_eos", 1, "          Mac Address Table\n", false),
         ("arista_eos", 1, "Total Mac Addresses for this criterion: 0\n", true),
-        ("juniper_junos", 0, "", false),
-        ("juniper_junos", 0, "error: device ge-9/9/99 not found\n", true),
-        ("juniper_junos", 1, "{master:0}\n", false),
-        ("juniper_junos", 1, "set version 20.4R3.8\n", true),
+        ("aruba_aoscx", 0, "", false),
+        ("aruba_aoscx", 0, "interface 1/1/7\n    shutdown\n    exit\n", true),
+        ("juniper_junos", 1, "", false),
+        ("juniper_junos", 1, "error: device ge-9/9/99 not found\n", true),
+        ("juniper_junos", 0, "{master:0}\n", false),
+        ("juniper_junos", 0, "set version 20.4R3.8\n", true),
         ("openvswitch", 0, "tag                 : 142\n", false),
         ("openvswitch", 0, "tag                 : 142\n\ningress_policing_rate: 0\n", true),
         ("openvswitch", 1, "OFPST_PORT_DESC reply (OF1.5) (xid=0x4):\n", false),
@@ -534,6 +546,7 @@ async fn a_port_that_the_switch_does_not_have_is_told_apart() {
         (Personality::Ios, "GigabitEthernet9/9/99"),
         (Personality::Eos, "Ethernet999"),
         (Personality::Junos, "ge-9/9/99"),
+        (Personality::Aoscx, "1/1/99"),
     ];
     for (personality, name) in table {
         let bench = Bench::new(personality, |_| ()).await;
@@ -610,6 +623,7 @@ fn with_platform(bench: &mut Bench, change: impl Fn(&str) -> String) {
     let text = match bench.switch.platform.as_str() {
         "cisco_ios" => include_str!("../../config/platforms/cisco_ios.toml"),
         "juniper_junos" => include_str!("../../config/platforms/juniper_junos.toml"),
+        "aruba_aoscx" => include_str!("../../config/platforms/aruba_aoscx.toml"),
         _ => include_str!("../../config/platforms/arista_eos.toml"),
     };
     let changed = change(text);
@@ -651,6 +665,7 @@ async fn a_pager_that_should_not_be_there_is_answered_and_never_cuts_what_is_rea
         with_platform(&mut bench, |text| {
             text.replace("terminal length 0", "terminal length 4")
                 .replace("set cli screen-length 0", "set cli screen-length 4")
+                .replace("\"no page\"", "\"page 4\"")
         });
         let mut session = bench.opened().await;
         assert_eq!(session.read_port(&bench.port()).await.expect("read"), clean, "{personality:?}");

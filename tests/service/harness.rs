@@ -175,6 +175,7 @@ impl Outside {
                 Personality::Ios => "cisco_ios",
                 Personality::Eos => "arista_eos",
                 Personality::Junos => "juniper_junos",
+                Personality::Aoscx => "aruba_aoscx",
             };
             let address = switch.address();
             let _ = write!(

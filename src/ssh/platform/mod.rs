@@ -25,9 +25,10 @@ use switchyard_actors::domain::text::MacAddress;
 use switchyard_actors::ports::driver::Intent;
 
 /// The files that ship.
-const BUILT_IN: [(&str, &str); 4] = [
+const BUILT_IN: [(&str, &str); 5] = [
     ("cisco_ios", include_str!("../../../config/platforms/cisco_ios.toml")),
     ("arista_eos", include_str!("../../../config/platforms/arista_eos.toml")),
+    ("aruba_aoscx", include_str!("../../../config/platforms/aruba_aoscx.toml")),
     ("juniper_junos", include_str!("../../../config/platforms/juniper_junos.toml")),
     ("openvswitch", include_str!("../../../config/platforms/openvswitch.toml")),
 ];
