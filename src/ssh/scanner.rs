@@ -159,7 +159,9 @@ impl Scanner {
 
     fn is_repeated(&self, prompt: &str) -> bool {
         let ended = self.screen.ended_lines();
-        self.asked_plainly && ended.lines().next_back() == Some(prompt)
+        // Some devices set a blank line before each prompt.
+        let last = ended.lines().rev().find(|line| !line.trim().is_empty());
+        self.asked_plainly && last == Some(prompt)
     }
 
     /// Looks for the last comment's echo behind a prompt, where it wasn't looked yet.

@@ -3,6 +3,8 @@
 //! A file is read, every pattern and template in it is compiled, and every template is rendered once, before anything is
 //! connected to. What is wrong is named with the file and the key.
 
+#[cfg(test)]
+mod documented;
 mod shell;
 
 pub use shell::{Comment, Question, Shell};
@@ -22,10 +24,11 @@ use switchyard_actors::domain::text::MacAddress;
 use switchyard_actors::ports::driver::Intent;
 
 /// The files that ship.
-const BUILT_IN: [(&str, &str); 3] = [
+const BUILT_IN: [(&str, &str); 4] = [
     ("cisco_ios", include_str!("../../../config/platforms/cisco_ios.toml")),
     ("arista_eos", include_str!("../../../config/platforms/arista_eos.toml")),
     ("openvswitch", include_str!("../../../config/platforms/openvswitch.toml")),
+    ("dell_powerconnect", include_str!("../../../config/platforms/dell_powerconnect.toml")),
 ];
 
 /// How commands travel.
