@@ -29,6 +29,7 @@ pub mod session;
 pub mod subscription;
 pub mod text;
 pub mod time;
+pub mod transcript;
 pub mod upkeep;
 
 /// A rule said no: the event makes no sense in this state. Carries both names, for a log or a conflict answer.

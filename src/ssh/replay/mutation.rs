@@ -35,6 +35,19 @@ pub fn places(bytes: &[u8]) -> Vec<usize> {
     places
 }
 
+/// Where a log message could come in: not inside another, which a device prints whole.
+pub fn places_for_a_log_line(bytes: &[u8], output: &OutputPatterns) -> Vec<usize> {
+    let mut logs = Vec::new();
+    let mut from = 0;
+    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        if output.is_interrupted(&String::from_utf8_lossy(line)) {
+            logs.push(from + 1..from + line.len());
+        }
+        from += line.len();
+    }
+    places(bytes).into_iter().filter(|at| !logs.iter().any(|log| log.contains(at))).collect()
+}
+
 pub fn with(bytes: &[u8], at: usize, what: &[u8]) -> Vec<u8> {
     [&bytes[..at], what, &bytes[at..]].concat()
 }
@@ -71,15 +84,21 @@ impl Dice {
     /// One stretch of the device's words: up to two intrusions, and cut into pieces.
     pub fn tamper(&mut self, bytes: &[u8], output: &OutputPatterns) -> Pieces {
         // From the back, so that nothing comes into what came in itself: a device prints a log message whole.
-        let places = places(bytes);
-        let intrusions = if places.is_empty() { 0 } else { self.below(3) };
-        let mut chosen: Vec<_> = (0..intrusions).map(|_| places[self.below(places.len())]).collect();
-        chosen.sort_unstable_by(|one, other| other.cmp(one));
+        let mut chosen: Vec<_> = (0..self.below(3)).filter_map(|_| self.somewhere(bytes, output)).collect();
+        chosen.sort_unstable_by(|(one, _), (other, _)| other.cmp(one));
         let mut bytes = bytes.to_vec();
-        for at in chosen {
-            bytes = with(&bytes, at, &self.intrusion(output));
+        for (at, what) in chosen {
+            bytes = with(&bytes, at, &what);
         }
         self.cut(&bytes)
+    }
+
+    fn somewhere(&mut self, bytes: &[u8], output: &OutputPatterns) -> Option<(usize, Vec<u8>)> {
+        let what = self.intrusion(output);
+        let is_log = Some(&what) == log_line(output).as_ref();
+        let places = if is_log { places_for_a_log_line(bytes, output) } else { places(bytes) };
+        let at = self.below(places.len());
+        places.get(at).map(|at| (*at, what))
     }
 
     fn cut(&mut self, mut bytes: &[u8]) -> Pieces {
