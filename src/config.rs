@@ -8,7 +8,7 @@ use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use switchyard_actors::settings::{
     CheckoutSettings, ClusterSettings, DeliverySettings, DriftSettings, GraphSettings, JobSettings,
-    RetentionSettings, SupervisionSettings,
+    LoginSettings, RetentionSettings, SupervisionSettings,
 };
 
 /// What ships: every key, its value, and one comment.
@@ -30,6 +30,8 @@ pub struct Config {
     pub supervision: SupervisionSettings,
     /// Several instances on one store.
     pub cluster: ClusterSettings,
+    /// Refused logins.
+    pub logins: LoginSettings,
     /// Sessions with switches.
     pub ssh: ssh::Settings,
     /// Delivering webhooks.
@@ -158,6 +160,8 @@ impl Config {
             ("drift.enrol_ms", self.drift.enrol_ms),
             ("drift.max_checks_per_sweep", self.drift.max_checks_per_sweep as u64),
             ("drift.attempts", u64::from(self.drift.attempts)),
+            ("logins.first_pause_ms", self.logins.first_pause_ms),
+            ("logins.longest_pause_ms", self.logins.longest_pause_ms),
         ];
         match at_least_one.iter().find(|(_, value)| *value == 0) {
             Some((key, _)) => Err(format!("{key} is 0: 1 or more is accepted")),
@@ -196,6 +200,7 @@ impl Config {
             retention: self.retention.clone(),
             drift: self.drift.clone(),
             cluster: self.cluster.clone(),
+            logins: self.logins.clone(),
         }
     }
 }
@@ -275,6 +280,7 @@ mod tests {
         assert_eq!(format!("{:?}", config.delivery), format!("{:?}", DeliverySettings::default()));
         assert_eq!(format!("{:?}", config.retention), format!("{:?}", RetentionSettings::default()));
         assert_eq!(format!("{:?}", config.drift), format!("{:?}", DriftSettings::default()));
+        assert_eq!(format!("{:?}", config.logins), format!("{:?}", LoginSettings::default()));
         assert_eq!(format!("{:?}", config.http), format!("{:?}", http::Settings::default()));
         assert_eq!(format!("{:?}", config.ssh), format!("{:?}", ssh::Settings::default()));
         assert_eq!(format!("{:?}", config.webhook), format!("{:?}", webhook::Settings::default()));

@@ -3,6 +3,7 @@
 use crate::domain::delivery::DeliveryPolicy;
 use crate::domain::drift::DriftPolicy;
 use crate::domain::job::RetryPolicy;
+use crate::domain::logins::LoginPolicy;
 use crate::domain::restart::RestartPolicy;
 use crate::domain::upkeep::UpkeepPolicy;
 use serde::Deserialize;
@@ -212,6 +213,39 @@ pub struct ClusterSettings {
     pub margin_ms: u64,
 }
 
+/// When it is the authentication service that refuses, and not a switch.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LoginSettings {
+    /// Switches that refuse within the window until logins are paused for all; 0 never pauses.
+    pub refused_switches: usize,
+    /// The window; so long a refusal waits before its switch is quarantined for it.
+    pub window_ms: u64,
+    /// The first pause before one switch tries; it doubles while they are refused.
+    pub first_pause_ms: u64,
+    /// The longest such pause.
+    pub longest_pause_ms: u64,
+}
+
+impl Default for LoginSettings {
+    fn default() -> Self {
+        Self { refused_switches: 3, window_ms: 30_000, first_pause_ms: 30_000, longest_pause_ms: 300_000 }
+    }
+}
+
+impl LoginSettings {
+    /// As the machine takes it.
+    #[must_use]
+    pub fn policy(&self) -> LoginPolicy {
+        LoginPolicy {
+            refused_switches: self.refused_switches,
+            window_millis: self.window_ms,
+            first_pause_millis: self.first_pause_ms,
+            longest_pause_millis: self.longest_pause_ms,
+        }
+    }
+}
+
 /// All of them.
 #[derive(Debug, Clone, Default)]
 pub struct GraphSettings {
@@ -229,6 +263,8 @@ pub struct GraphSettings {
     pub drift: DriftSettings,
     /// Several instances.
     pub cluster: ClusterSettings,
+    /// Refused logins.
+    pub logins: LoginSettings,
 }
 
 impl Default for CheckoutSettings {

@@ -15,6 +15,7 @@ mod choose;
 mod effects;
 mod first_contact;
 mod managed;
+mod opening;
 mod settle;
 mod standing;
 mod step;

@@ -17,6 +17,7 @@ pub mod inventory;
 pub mod job;
 pub mod legacy_algorithm;
 pub mod liveness;
+pub mod logins;
 pub mod names;
 pub mod port;
 pub mod proof;

@@ -1,13 +1,12 @@
 //! The effects of the session machine, one function each: what is taken along, what is asked, what is brought back.
 
 use super::aftermath::Aftermath;
-use super::first_contact::{self, NotRecorded};
+use super::opening::{Unopened, open_in_turn};
 use super::settle::{self, Fenced};
 use super::step::{Hands, StepFailed, limited};
 use super::task::{Duty, Task, of};
 use super::transcripts;
 use super::{Came, News, STORE_AGAIN, SwitchSupervisor, TakenUp};
-use crate::domain::failure::DriverFailure;
 use crate::domain::ids::SwitchId;
 use crate::domain::record::{Key, Record, SwitchStatus, Tag};
 use crate::domain::session::{SessionEvent, SessionState};
@@ -16,8 +15,6 @@ use crate::domain::visit::{StepResult, VisitOutcome, WorkItem};
 use crate::fail_points::{FailPoint, reach};
 use crate::membership::Claim;
 use crate::outside::{Outside, Wakes};
-use crate::ports::driver::SwitchSession;
-use crate::ports::guard::SessionGuard;
 use crate::ports::hints::Hint;
 use crate::ports::store::{StoreUnavailable, Stored};
 use crate::safeguards::{Safeguard, stands};
@@ -66,43 +63,6 @@ pub async fn turn_to_look<'a>(outside: &'a Outside, stop: &Notify) -> Option<Sem
     }
 }
 
-/// Why there is no session.
-enum Unopened {
-    /// The driver failed, or the session must not be used.
-    Failed(DriverFailure),
-    /// Someone else owns the switch by now.
-    Fenced,
-}
-
-async fn open_in_turn(
-    outside: &Outside,
-    mut duty: Duty,
-    guard: &SessionGuard,
-    millis: &mut u64,
-) -> Result<Box<dyn SwitchSession>, Unopened> {
-    duty.switch = first_contact::as_known_now(outside, duty.switch).await;
-    // Queueing for a place is no fault of the switch: it doesn't count against the job.
-    let place = outside.opening.acquire().await.expect("the semaphore is never closed");
-    let opened = limited(outside, &duty, millis, outside.driver.open(&duty.switch, guard)).await;
-    drop(place);
-    introduced(outside, &duty, opened.map_err(Unopened::Failed)?).await
-}
-
-/// A session on which nothing is sent before the host key that it was opened with is on record.
-async fn introduced(
-    outside: &Outside,
-    duty: &Duty,
-    session: Box<dyn SwitchSession>,
-) -> Result<Box<dyn SwitchSession>, Unopened> {
-    let Some(key) = session.first_seen_host_key() else { return Ok(session) };
-    let Err(why) = first_contact::put_on_record(outside, duty, key).await else { return Ok(session) };
-    session.close().await;
-    Err(match why {
-        NotRecorded::Overtaken(failure) => Unopened::Failed(failure),
-        NotRecorded::Fenced => Unopened::Fenced,
-    })
-}
-
 impl SwitchSupervisor {
     fn on_duty(&self) -> Duty {
         self.duty.clone().expect("effects come from the machine, which starts when the supervisor is on duty")
@@ -128,7 +88,7 @@ impl SwitchSupervisor {
             let (session, news) = match opened {
                 Some(Ok(session)) => (Some(session), News::Happened(SessionEvent::Opened)),
                 // The close that comes next shuts the socket of a session that is half open.
-                None => (None, News::Happened(SessionEvent::BrokenOff)),
+                None | Some(Err(Unopened::HeldBack)) => (None, News::Happened(SessionEvent::BrokenOff)),
                 Some(Err(Unopened::Failed(failure))) => {
                     tracing::warn!(switch = %duty.switch.id, class = ?failure.class, %failure, "no session");
                     (None, News::Happened(SessionEvent::Failed { failure, over: None, jitter }))

@@ -50,6 +50,8 @@ struct World {
     most_open: u32,
     pending: HashMap<PortRef, PortConfig>,
     host_keys: HashMap<SwitchId, String>,
+    refuses_logins: bool,
+    waits_for_turn: HashSet<SwitchId>,
     poisoned: HashSet<PortRef>,
 }
 
@@ -101,6 +103,21 @@ impl ScriptedDriver {
     fn roll_back(&self, switch: &SwitchId) {
         let world = &mut *self.world();
         world.running.extend(world.unconfirmed.remove(switch).unwrap_or_default());
+    }
+
+    /// Whether it takes for ever until it is a switch's turn to be opened, from now on.
+    pub fn keep_waiting(&self, switch: &SwitchId, keep: bool) {
+        let waiting = &mut self.world().waits_for_turn;
+        if keep {
+            waiting.insert(switch.clone())
+        } else {
+            waiting.remove(switch)
+        };
+    }
+
+    /// The authentication service behind all switches goes down, or is back.
+    pub fn refuse_logins(&self, refuse: bool) {
+        self.world().refuses_logins = refuse;
     }
 
     /// The host key that a switch shows from now on. It is trusted on first use, and then must be the one that is known.
@@ -277,6 +294,12 @@ impl Drop for ScriptedSession {
 
 #[async_trait]
 impl SwitchDriver for ScriptedDriver {
+    async fn wait_for_turn(&self, switch: &Switch) {
+        while self.world().waits_for_turn.contains(&switch.id) {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    }
+
     async fn open(
         &self,
         switch: &Switch,
@@ -290,6 +313,9 @@ impl SwitchDriver for ScriptedDriver {
             self.fault(&switch.id, |f| matches!(f, ScriptedFault::Open(_)))
         {
             return Err(failure(class));
+        }
+        if self.world().refuses_logins {
+            return Err(failure(FailureClass::AuthenticationRefused));
         }
         let first_seen = self.judge_host_key(switch)?;
         let socket = Socket { driver: self.clone(), switch: switch.id.clone(), open: AtomicBool::new(true) };

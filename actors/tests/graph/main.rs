@@ -4,6 +4,7 @@ mod clocks;
 mod crashes;
 mod drift;
 mod first_contact;
+mod logins;
 mod one;
 mod panics;
 mod retention;
