@@ -37,6 +37,17 @@ Examples:
 
 It is in builds with the feature fail-points alone: cargo build --release --features fail-points";
 
+const PLATFORM_TEST: &str = "\
+A transcript is a text file that ends in .txt: `<` before what the device sent, `>` before what was typed, `=` before what the
+exchange comes to. Those whose head names another platform are left out. Each exchange is played twice, its bytes at once and one
+by one; what comes to something else is printed with its file and line, what was expected, what was judged, and of which words.
+docs/platforms.md says how to write a platform file, and how to record a transcript.
+
+Exit codes: 0 every exchange came to its verdict, 1 not so, 2 wrong usage, 78 the platform file or a transcript can't be used.
+
+Example:
+  switchyard platform test config/platforms/cisco_ios.toml --transcript tests/transcripts";
+
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -58,6 +69,12 @@ pub enum Command {
     },
     /// Check the configuration, the platform files and an inventory, and name everything that is wrong.
     CheckConfig(CheckArgs),
+    /// Try a platform file, without a switch.
+    Platform {
+        /// What to do with it.
+        #[command(subcommand)]
+        action: PlatformAction,
+    },
     /// List the switches: platform, address, open work, quarantine, drift that an operator must look at.
     Switches(StoreArgs),
     /// Compare a switch's managed ports with what they should be, and repair what differs within the limits.
@@ -91,6 +108,25 @@ pub enum Command {
         #[arg(long)]
         sandbox: bool,
     },
+}
+
+/// What to do with a platform file.
+#[derive(Debug, Subcommand)]
+pub enum PlatformAction {
+    /// Replay recorded sessions against it: each exchange must come to the verdict that its transcript names.
+    #[command(after_help = PLATFORM_TEST)]
+    Test(PlatformTestArgs),
+}
+
+/// For `platform test`.
+#[derive(Debug, Args)]
+pub struct PlatformTestArgs {
+    /// The platform file.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// The folder with the transcripts.
+    #[arg(long, value_name = "DIR")]
+    pub transcript: PathBuf,
 }
 
 /// How to look into a switch.

@@ -2,6 +2,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr)] // answering on the terminal is what this module is for
 
+pub mod platform;
 pub mod store;
 
 use crate::cli::{
@@ -13,6 +14,7 @@ use crate::control::{self, Answer, Question};
 use crate::inventory::ApplyError;
 use crate::operations::{drift, transcripts};
 use crate::simulator::{Addressing, Personality, SimulatedFleet, SwitchPlan};
+use crate::ssh::replay::TranscriptError;
 use crate::ssh::{PlatformError, Platforms};
 use crate::store::OpenStore;
 use crate::{inventory, operations, startup};
@@ -39,6 +41,7 @@ pub fn exit_code(error: &anyhow::Error) -> ExitCode {
     let faulty = error.chain().any(|cause| {
         cause.is::<ConfigError>()
             || cause.is::<PlatformError>()
+            || cause.is::<TranscriptError>()
             || cause.is::<FaultyInput>()
             || matches!(cause.downcast_ref(), Some(ApplyError::Faulty(_)))
     });

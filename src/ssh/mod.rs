@@ -16,8 +16,7 @@ mod identification;
 mod judge;
 mod login;
 mod platform;
-#[cfg(test)]
-mod replay;
+pub mod replay;
 pub mod scanner;
 mod secret;
 mod session;

@@ -25,6 +25,9 @@ use tokio::time::timeout;
 /// How often a port is read before a line that garbles or cuts every answer is given up.
 const READS: u32 = 3;
 
+/// How many levels of the configuration mode are left at most, where it is left one by one: no device nests deeper.
+const LEVELS: u32 = 8;
+
 /// How commands travel on this session.
 pub enum Wire {
     /// A shell, standing at a prompt.
@@ -171,20 +174,35 @@ impl Session {
         }
     }
 
-    /// What was said late, or is said to the leaving itself, counts too.
+    /// What was said late, or is said to the leaving itself, counts too. Some devices leave a level at a time: as long as
+    /// that brings another prompt, it is gone on.
     pub(super) async fn leave_configuration(
         &mut self,
         platform: &Platform,
         shell: &Shell,
     ) -> Result<(), DriverFailure> {
         let line = &shell.leave_configuration;
-        let answer = self.command(platform, line).await?;
-        if self.stands_at(&shell.configuration_prompt) {
-            return Err(self.wrong_mode(line));
+        let mut refused = None;
+        for _ in 0..LEVELS {
+            let stood_at = self.prompt().to_owned();
+            let answer = self.command(platform, line).await?;
+            let refusal = platform.output.refusal(&answer.text).filter(|_| answer.is_whole);
+            refused = refused.or(refusal);
+            if !self.stands_at(&shell.configuration_prompt) {
+                let refused = refused.map(|(refusal, class)| self.refused(line, &refusal, class));
+                return refused.map_or(Ok(()), Err);
+            }
+            if self.prompt() == stood_at {
+                break;
+            }
         }
-        match platform.output.refusal(&answer.text).filter(|_| answer.is_whole) {
-            Some((refusal, class)) => Err(self.refused(line, &refusal, class)),
-            None => Ok(()),
+        Err(self.wrong_mode(line))
+    }
+
+    fn prompt(&self) -> &str {
+        match &self.wire {
+            Wire::Shell(dialog) => dialog.prompt(),
+            Wire::Exec => "",
         }
     }
 
@@ -222,10 +240,7 @@ impl Session {
     }
 
     fn wrong_mode(&self, line: &str) -> DriverFailure {
-        let prompt = match &self.wire {
-            Wire::Shell(dialog) => dialog.prompt(),
-            Wire::Exec => "",
-        };
+        let prompt = self.prompt();
         let text =
             format!("{line:?} was answered in another mode than it was sent for: the prompt is {prompt:?}");
         DriverFailure::new(FailureClass::SessionLost, self.transcript.redact(&text))

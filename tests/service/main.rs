@@ -20,6 +20,8 @@ mod load;
 mod moving;
 #[cfg(feature = "fail-points")]
 mod panics;
+mod peers;
+mod platform_files;
 mod power_cut;
 mod real_switch;
 mod records;

@@ -339,7 +339,7 @@ pub enum Record {
 /// Sets of members that a commit keeps in step with its records: what is looked for, rather than looked up.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Index {
-    /// A switch's [`super::session::WorkItem`]s, by when each is due.
+    /// A switch's [`super::visit::WorkItem`]s, by when each is due.
     Work(SwitchId),
     /// A switch's ports that a subscription has live, each with its [`ManagedPort`].
     Managed(SwitchId),
@@ -404,7 +404,7 @@ impl fmt::Display for Index {
 }
 
 /// A work item as an index's member, and back.
-impl super::session::WorkItem {
+impl super::visit::WorkItem {
     /// The member's text.
     #[must_use]
     pub fn to_member(&self) -> String {

@@ -4,7 +4,7 @@
 
 use super::ids::{JobId, PortName, PortRef, SwitchId};
 use super::record::{Key, Record, Transcript};
-use super::session::WorkItem;
+use super::visit::WorkItem;
 use super::time::UnixMillis;
 
 /// As a member of [`super::record::Index::Transcripts`].

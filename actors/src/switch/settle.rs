@@ -12,9 +12,9 @@ use crate::domain::ids::{CommitId, EventId, JobId, PortName, PortRef, Subscripti
 use crate::domain::job::{JobEffect, JobEvent, JobState};
 use crate::domain::port::{PortEvent, PortState};
 use crate::domain::record::{Index, JobRecord, Key, PortRecord, Record, SubscriptionRecord, SwitchStatus};
-use crate::domain::session::{VisitOutcome, WorkItem};
 use crate::domain::subscription::SubscriptionEvent;
 use crate::domain::transcript::{Subject, text_of};
+use crate::domain::visit::{VisitOutcome, WorkItem};
 use crate::fail_points::{FailPoint, reach};
 use crate::outside::{Outside, put, unchanged};
 use crate::ports::store::{Commit, CommitError, Denial, Durability, Stored, Write};
@@ -50,7 +50,6 @@ pub async fn settle(
     duty: &Duty,
     task: &Task,
     outcome: &VisitOutcome,
-    transcript: String,
 ) -> Result<Settled, Fenced> {
     let about = task.job.as_ref().map(|job| (job.id, job.subscription));
     let event = job_event(outside, task, outcome);
@@ -62,7 +61,7 @@ pub async fn settle(
         port: task.port.at.clone(),
         job_event: event,
         outcome: Some(outcome),
-        transcript,
+        transcript: task.transcript.clone(),
     };
     let settled = change.commit(Some(task)).await?;
     reach(FailPoint::OutcomeCommitted);
@@ -322,7 +321,7 @@ impl Change<'_> {
             (Some(VisitOutcome::FailedRestored(_)), state) => {
                 state.before().cloned().map(|want| PortEvent::Verified { want })
             }
-            // No line was sent. Whoever changed the record said what it is.
+            // What was sent is in the port's journal, if anything was. Whoever changed the record said what it is.
             (Some(VisitOutcome::BrokenOff | VisitOutcome::Drifted(_)), _) => None,
             // A half of ours may stand there, from this visit or an earlier one, and no job comes back for it.
             (Some(VisitOutcome::FailedUnclear(_) | VisitOutcome::FailedUntouched(_)) | None, _) => {

@@ -4,7 +4,7 @@
 use super::task::Duty;
 use crate::domain::ids::SwitchId;
 use crate::domain::record::Index;
-use crate::domain::session::VisitOutcome;
+use crate::domain::visit::VisitOutcome;
 use crate::domain::time::UnixMillis;
 use crate::domain::transcript::{Subject, joined, outdated, text_of};
 use crate::outside::{Outside, put};

@@ -4,6 +4,8 @@
 //! connected to. What is wrong is named with the file and the key.
 
 mod dead_man;
+#[cfg(test)]
+mod documented;
 mod shell;
 
 pub use dead_man::{Candidate, Committed, DeadMan, Look, NAME, Waiting};
@@ -31,6 +33,7 @@ const BUILT_IN: [(&str, &str); 5] = [
     ("aruba_aoscx", include_str!("../../../config/platforms/aruba_aoscx.toml")),
     ("juniper_junos", include_str!("../../../config/platforms/juniper_junos.toml")),
     ("openvswitch", include_str!("../../../config/platforms/openvswitch.toml")),
+    ("dell_powerconnect", include_str!("../../../config/platforms/dell_powerconnect.toml")),
 ];
 
 /// How commands travel.

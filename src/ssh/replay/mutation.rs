@@ -1,13 +1,17 @@
 //! What a line, a terminal and a device that is in the middle of something else do to output, drawn from a seed.
 
+use super::super::judge::OutputPatterns;
 use super::player::Pieces;
-use regex::Regex;
 
-const LOG: &str = "\r\n*Mar  1 00:07:12.345: %LINEPROTO-5-UPDOWN: Line protocol on Interface GigabitEthernet1/0/9, changed state to up\r\n";
+/// Log messages as families of devices print them in the middle of what they say.
+const LOGS: [&str; 2] = [
+    "\r\n*Mar  1 00:07:12.345: %LINEPROTO-5-UPDOWN: Line protocol on Interface GigabitEthernet1/0/9, changed state to up\r\n",
+    "\r\n<189> NOV 24 05:34:05 10.0.0.7-1 TRAPMGR[192569232]: traputil.c(638) 26 %% Link Up: Unit: 1 Slot: 0 Port: 9\r\n",
+];
 
-/// A log message, as a device prints it in the middle of what it says.
-pub fn log_line() -> Vec<u8> {
-    LOG.into()
+/// One that this platform's devices may print; `None` where its file knows of none.
+pub fn log_line(output: &OutputPatterns) -> Option<Vec<u8>> {
+    LOGS.into_iter().find(|log| output.is_interrupted(log)).map(|log| log.as_bytes().to_vec())
 }
 
 /// Where a device could print something else: not inside a character, an escape sequence or a line's end.
@@ -32,12 +36,11 @@ pub fn places(bytes: &[u8]) -> Vec<usize> {
 }
 
 /// Where a log message could come in: not inside another, which a device prints whole.
-pub fn places_for_a_log_line(bytes: &[u8]) -> Vec<usize> {
-    let mnemonic = Regex::new(r"%[A-Z][A-Z0-9_]*-\d-[A-Z0-9_]+:").expect("a pattern");
+pub fn places_for_a_log_line(bytes: &[u8], output: &OutputPatterns) -> Vec<usize> {
     let mut logs = Vec::new();
     let mut from = 0;
     for line in bytes.split_inclusive(|byte| *byte == b'\n') {
-        if mnemonic.is_match(&String::from_utf8_lossy(line)) {
+        if output.is_interrupted(&String::from_utf8_lossy(line)) {
             logs.push(from + 1..from + line.len());
         }
         from += line.len();
@@ -65,9 +68,9 @@ impl Dice {
     }
 
     /// What may come in between without changing what the device means.
-    fn intrusion(&mut self) -> Vec<u8> {
+    fn intrusion(&mut self, output: &OutputPatterns) -> Vec<u8> {
         match self.below(7) {
-            0 => log_line(),
+            0 => log_line(output).unwrap_or_default(),
             1 => vec![0x00],
             2 => vec![0x07],
             3 => b"\x1b[0m".to_vec(),
@@ -79,9 +82,9 @@ impl Dice {
     }
 
     /// One stretch of the device's words: up to two intrusions, and cut into pieces.
-    pub fn tamper(&mut self, bytes: &[u8]) -> Pieces {
+    pub fn tamper(&mut self, bytes: &[u8], output: &OutputPatterns) -> Pieces {
         // From the back, so that nothing comes into what came in itself: a device prints a log message whole.
-        let mut chosen: Vec<_> = (0..self.below(3)).filter_map(|_| self.somewhere(bytes)).collect();
+        let mut chosen: Vec<_> = (0..self.below(3)).filter_map(|_| self.somewhere(bytes, output)).collect();
         chosen.sort_unstable_by(|(one, _), (other, _)| other.cmp(one));
         let mut bytes = bytes.to_vec();
         for (at, what) in chosen {
@@ -90,9 +93,10 @@ impl Dice {
         self.cut(&bytes)
     }
 
-    fn somewhere(&mut self, bytes: &[u8]) -> Option<(usize, Vec<u8>)> {
-        let what = self.intrusion();
-        let places = if what == log_line() { places_for_a_log_line(bytes) } else { places(bytes) };
+    fn somewhere(&mut self, bytes: &[u8], output: &OutputPatterns) -> Option<(usize, Vec<u8>)> {
+        let what = self.intrusion(output);
+        let is_log = Some(&what) == log_line(output).as_ref();
+        let places = if is_log { places_for_a_log_line(bytes, output) } else { places(bytes) };
         let at = self.below(places.len());
         places.get(at).map(|at| (*at, what))
     }
