@@ -233,6 +233,8 @@ fn inventory_of(fleet: &SimulatedFleet, ports: u16, personality: impl Fn(usize) 
         let platform = match personality(n) {
             Personality::Ios => "cisco_ios",
             Personality::Eos => "arista_eos",
+            Personality::EdgeSwitch => "ubiquiti_edgeswitch",
+            Personality::AosS => "aruba_aoss",
         };
         let address = switch.address();
         let _ = write!(

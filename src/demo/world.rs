@@ -247,6 +247,8 @@ fn inventory(
         let platform = match personality(n) {
             Personality::Ios => "cisco_ios",
             Personality::Eos => "arista_eos",
+            Personality::EdgeSwitch => "ubiquiti_edgeswitch",
+            Personality::AosS => "aruba_aoss",
         };
         let address = switch.address();
         let _ = write!(

@@ -29,6 +29,10 @@ pub(super) enum Mode {
         map: String,
         class: String,
     },
+    /// EdgeSwitch: where VLANs are made, entered from the privileged mode.
+    VlanDatabase,
+    /// EdgeSwitch: what a class of traffic is.
+    ClassMap(String),
 }
 
 impl Mode {
@@ -36,8 +40,10 @@ impl Mode {
     pub fn parent(&self) -> Option<Self> {
         match self {
             Self::User | Self::Privileged => None,
-            Self::Configure => Some(Self::Privileged),
-            Self::Interface(_) | Self::Vlan(_) | Self::PolicyMap(_) => Some(Self::Configure),
+            Self::Configure | Self::VlanDatabase => Some(Self::Privileged),
+            Self::Interface(_) | Self::Vlan(_) | Self::PolicyMap(_) | Self::ClassMap(_) => {
+                Some(Self::Configure)
+            }
             Self::PolicyClass { map, .. } => Some(Self::PolicyMap(map.clone())),
             Self::Police { map, class } => Some(Self::PolicyClass { map: map.clone(), class: class.clone() }),
         }
@@ -150,6 +156,7 @@ impl Reply {
 pub(super) enum Question {
     EnablePassword { tries_left: u8 },
     SaveDestination,
+    ConfirmSave,
     ConfirmReload,
 }
 
@@ -157,7 +164,15 @@ impl Question {
     pub fn echo(self) -> Echo {
         match self {
             Self::EnablePassword { .. } => Echo::Hidden,
-            Self::SaveDestination | Self::ConfirmReload => Echo::Shown,
+            Self::SaveDestination | Self::ConfirmSave | Self::ConfirmReload => Echo::Shown,
+        }
+    }
+
+    /// Whether one key is the answer, without Enter.
+    pub fn takes_a_key(self) -> bool {
+        match self {
+            Self::ConfirmSave => true,
+            Self::EnablePassword { .. } | Self::SaveDestination | Self::ConfirmReload => false,
         }
     }
 }

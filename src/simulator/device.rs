@@ -112,6 +112,8 @@ impl Device {
         match self.personality {
             Personality::Ios => format!("FCW{:04}L{:03X}", number % 10_000, (number >> 32) % 0x1000),
             Personality::Eos => format!("JPE{:08}", number % 100_000_000),
+            Personality::AosS => format!("SG{:02}FLX{:03X}", number % 100, (number >> 32) % 0x1000),
+            Personality::EdgeSwitch => format!("F09FC2{:06X}", number % 0x100_0000),
         }
     }
 }

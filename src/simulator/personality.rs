@@ -6,7 +6,7 @@ use super::command::{Line, Question, Reply, Visit};
 use super::configuration::Configuration;
 use super::device::Device;
 use super::grammar::is_start;
-use super::{eos, ios};
+use super::{aos_s, edgeswitch, eos, ios};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Personality {
@@ -14,6 +14,10 @@ pub enum Personality {
     Ios,
     /// Arista EOS.
     Eos,
+    /// Ubiquiti EdgeSwitch, of Broadcom's FASTPATH family.
+    EdgeSwitch,
+    /// HPE Aruba AOS-S, the former ProCurve.
+    AosS,
 }
 
 impl Personality {
@@ -22,14 +26,66 @@ impl Personality {
         match self {
             Self::Ios => "SSH-2.0-Cisco-1.25",
             Self::Eos => "SSH-2.0-OpenSSH_9.6",
+            Self::EdgeSwitch => "SSH-2.0-OpenSSH_7.4",
+            Self::AosS => "SSH-2.0-Mocana SSH 6.3",
         }
     }
 
-    /// Sent when the shell opens, before the first prompt.
+    /// Sent when the shell opens, before the first prompt, or the key that it waits for.
     pub(super) fn greeting(self) -> &'static str {
         match self {
-            Self::Ios => "\r\n",
+            Self::Ios | Self::EdgeSwitch => "\r\n",
             Self::Eos => "",
+            Self::AosS => aos_s::GREETING,
+        }
+    }
+
+    /// What is said when a key was pressed at the greeting; `None` where it waits for none.
+    pub(super) fn welcome(self) -> Option<&'static str> {
+        match self {
+            Self::Ios | Self::Eos | Self::EdgeSwitch => None,
+            Self::AosS => Some(aos_s::WELCOME),
+        }
+    }
+
+    /// What Enter is echoed as.
+    pub(super) fn enter(self) -> &'static [u8] {
+        match self {
+            Self::Ios | Self::Eos | Self::EdgeSwitch => b"\r\n",
+            Self::AosS => aos_s::ENTER,
+        }
+    }
+
+    /// What a line begins with that means nothing.
+    pub(super) fn comment_mark(self) -> char {
+        match self {
+            Self::Ios | Self::Eos | Self::EdgeSwitch => '!',
+            Self::AosS => ';',
+        }
+    }
+
+    pub(super) fn comment_refusal(self) -> &'static str {
+        match self {
+            Self::Ios | Self::Eos | Self::EdgeSwitch => "% Invalid input",
+            Self::AosS => "Invalid input: ;",
+        }
+    }
+
+    /// What stands at the foot of a screen that has more to come.
+    pub(super) fn pager_mark(self) -> &'static str {
+        match self {
+            Self::Ios | Self::Eos => " --More-- ",
+            Self::EdgeSwitch => edgeswitch::MORE,
+            Self::AosS => aos_s::MORE,
+        }
+    }
+
+    /// A prompt as it is drawn on the terminal.
+    pub(super) fn drawn(self, prompt: &str) -> String {
+        match self {
+            Self::Ios | Self::Eos => prompt.to_owned(),
+            Self::EdgeSwitch => format!("\r\n{prompt}"),
+            Self::AosS => aos_s::drawn(prompt),
         }
     }
 
@@ -37,6 +93,8 @@ impl Personality {
         match self {
             Self::Ios => ios::prompt(&device.name, &line.mode),
             Self::Eos => eos::prompt(&device.name, line),
+            Self::EdgeSwitch => edgeswitch::prompt(&device.name, &line.mode),
+            Self::AosS => aos_s::prompt(&device.name, &line.mode),
         }
     }
 
@@ -44,6 +102,8 @@ impl Personality {
         match self {
             Self::Ios => ios::run(visit, line),
             Self::Eos => eos::run(visit, line),
+            Self::EdgeSwitch => edgeswitch::run(visit, line),
+            Self::AosS => aos_s::run(visit, line),
         }
     }
 
@@ -51,6 +111,8 @@ impl Personality {
         match self {
             Self::Ios => ios::answer(visit, question, answer),
             Self::Eos => eos::answer(visit, question, answer),
+            Self::EdgeSwitch => edgeswitch::answer(visit, question, answer),
+            Self::AosS => aos_s::answer(visit, question, answer),
         }
     }
 
@@ -59,6 +121,8 @@ impl Personality {
         match self {
             Self::Ios => ios::port_text(running, port),
             Self::Eos => eos::port_text(running, port),
+            Self::EdgeSwitch => edgeswitch::port_text(running, port),
+            Self::AosS => aos_s::port_text(running, port),
         }
     }
 
@@ -66,6 +130,8 @@ impl Personality {
         match self {
             Self::Ios => "[OK]\n",
             Self::Eos => "Copy completed successfully.\n",
+            Self::EdgeSwitch => edgeswitch::SAVED,
+            Self::AosS => "",
         }
     }
 
@@ -75,6 +141,8 @@ impl Personality {
             Self::Eos => {
                 "% Error copying system:/running-config to flash:/startup-config (Device or resource busy)\n"
             }
+            Self::EdgeSwitch => "Configuration Not Saved!\n",
+            Self::AosS => "Unable to write to flash.\n",
         }
     }
 
@@ -82,25 +150,28 @@ impl Personality {
         match self {
             Self::Ios => "GigabitEthernet",
             Self::Eos => "Ethernet",
+            Self::EdgeSwitch | Self::AosS => "",
         }
     }
 
-    /// What stands before the port's number: stack member and module on IOS.
+    /// What stands before the port's number: stack member and module, or the unit.
     fn interface_prefix(self) -> &'static str {
         match self {
             Self::Ios => "1/0/",
-            Self::Eos => "",
+            Self::Eos | Self::AosS => "",
+            Self::EdgeSwitch => "0/",
         }
     }
 
-    /// `GigabitEthernet1/0/7`, `Ethernet7`.
+    /// `GigabitEthernet1/0/7`, `Ethernet7`, `0/7`, `7`.
     pub fn port_name(self, port: u16) -> String {
         format!("{}{}{port}", self.interface_type(), self.interface_prefix())
     }
 
-    /// `Gi1/0/7`, `Et7`.
+    /// `Gi1/0/7`, `Et7`; the same where the name has no letters.
     pub fn short_port_name(self, port: u16) -> String {
-        format!("{}{}{port}", &self.interface_type()[..2], self.interface_prefix())
+        let kind = self.interface_type();
+        format!("{}{}{port}", kind.get(..2).unwrap_or(kind), self.interface_prefix())
     }
 
     /// Two letters are the least that a device takes for an interface's type.
@@ -112,23 +183,38 @@ impl Personality {
     pub(super) fn parse_port(self, name: &str) -> Option<u16> {
         let digits = name.find(|c: char| c.is_ascii_digit())?;
         let (kind, number) = name.split_at(digits);
-        if !self.is_interface_type(kind) {
+        if !(self.is_interface_type(kind) || kind.is_empty() && self.interface_type().is_empty()) {
             return None;
         }
         number.strip_prefix(self.interface_prefix())?.parse().ok().filter(|port| *port > 0)
     }
 
-    /// `0011.2233.4455` in lower case; EOS takes colons too.
+    /// In the spelling that the device prints, if it takes this one.
     pub(super) fn parse_mac(self, text: &str) -> Option<String> {
-        let dotted = is_grouped(text, '.', 3, 4);
-        let colons = self == Self::Eos && is_grouped(text, ':', 6, 2);
-        if !dotted && !colons {
-            return None;
-        }
+        let (dotted, colons) = (is_grouped(text, '.', 3, 4), is_grouped(text, ':', 6, 2));
+        let is_taken = match self {
+            Self::Ios => dotted,
+            Self::Eos => dotted || colons,
+            Self::EdgeSwitch => colons,
+            Self::AosS => is_grouped(text, '-', 2, 6),
+        };
         let digits: String = text.chars().filter(char::is_ascii_hexdigit).collect();
-        let digits = digits.to_ascii_lowercase();
-        Some(format!("{}.{}.{}", &digits[..4], &digits[4..8], &digits[8..]))
+        is_taken.then(|| self.spell_mac(&digits.to_ascii_lowercase()))
     }
+
+    /// `0011.2233.4455`, `00:11:22:33:44:55` or `001122-334455`.
+    fn spell_mac(self, digits: &str) -> String {
+        match self {
+            Self::Ios | Self::Eos => grouped(digits, ".", 4),
+            Self::EdgeSwitch => grouped(&digits.to_ascii_uppercase(), ":", 2),
+            Self::AosS => grouped(digits, "-", 6),
+        }
+    }
+}
+
+fn grouped(digits: &str, separator: &str, size: usize) -> String {
+    let groups: Vec<_> = (0..digits.len()).step_by(size).map(|at| &digits[at..at + size]).collect();
+    groups.join(separator)
 }
 
 fn is_grouped(text: &str, separator: char, groups: usize, digits: usize) -> bool {
@@ -142,7 +228,7 @@ mod tests {
 
     #[test]
     fn a_port_has_a_long_and_a_short_name_and_both_are_read_back() {
-        for personality in [Personality::Ios, Personality::Eos] {
+        for personality in [Personality::Ios, Personality::Eos, Personality::EdgeSwitch, Personality::AosS] {
             for name in [personality.port_name(7), personality.short_port_name(7)] {
                 assert_eq!(personality.parse_port(&name), Some(7), "{name}");
             }
@@ -151,13 +237,19 @@ mod tests {
         assert_eq!(Personality::Ios.parse_port("Te1/0/1"), None);
         assert_eq!(Personality::Ios.parse_port("Gi1/0/0"), None);
         assert_eq!(Personality::Eos.parse_port("Ethernet1/1"), None);
+        assert_eq!(Personality::EdgeSwitch.parse_port("1/7"), None);
     }
 
     #[test]
-    fn a_mac_is_dotted_and_eos_takes_colons() {
+    fn a_mac_is_taken_in_the_spellings_that_the_vendor_takes() {
         assert_eq!(Personality::Ios.parse_mac("00AA.2233.44ff").as_deref(), Some("00aa.2233.44ff"));
         assert_eq!(Personality::Ios.parse_mac("00:aa:22:33:44:ff"), None);
         assert_eq!(Personality::Eos.parse_mac("00:aa:22:33:44:ff").as_deref(), Some("00aa.2233.44ff"));
         assert_eq!(Personality::Eos.parse_mac("00aa.2233"), None);
+        assert_eq!(Personality::EdgeSwitch.parse_mac("00aa.2233.44ff"), None);
+        assert_eq!(
+            Personality::EdgeSwitch.parse_mac("00:aa:22:33:44:ff").as_deref(),
+            Some("00:AA:22:33:44:FF")
+        );
     }
 }

@@ -216,6 +216,19 @@ impl SimulatedSwitch {
         });
     }
 
+    /// A port is as on a switch that nobody has configured, and so it comes back from a reboot.
+    ///
+    /// # Panics
+    /// If the switch has no such port.
+    pub fn forget_running(&self, port: &str) {
+        let port = self.port_number(port).expect("the switch has this port");
+        let factory = PortConfig::factory(self.plan.personality);
+        self.change(|state| {
+            state.device.running.put_port(port, factory.clone());
+            state.device.startup.put_port(port, factory);
+        });
+    }
+
     /// The start-up configuration of a port becomes that of a switch nobody has configured, as when an older file was put
     /// back: the next reboot brings it.
     ///
@@ -354,8 +367,8 @@ impl SimulatedSwitch {
                 return None;
             }
             let latency = state.command_latency;
-            let is_comment = text.trim_start().starts_with('!') && !self.plan.refuses_comments;
-            if text.trim().is_empty() || is_comment {
+            let is_comment = text.trim_start().starts_with(self.plan.personality.comment_mark());
+            if text.trim().is_empty() || (is_comment && !self.plan.refuses_comments) {
                 return Some(Heard {
                     reply: Reply::Silence,
                     strike: Strike::default(),
@@ -371,7 +384,7 @@ impl SimulatedSwitch {
                 Strike { drop_before: true, .. } | Strike { reboot: Some(_), .. } => Reply::Silence,
                 Strike { reject: Some(refusal), .. } => Reply::line(refusal.trim_end_matches('\n')),
                 Strike { swallow: true, .. } => Reply::Silence,
-                _ if text.trim_start().starts_with('!') => Reply::line("% Invalid input"),
+                _ if is_comment => Reply::line(self.plan.personality.comment_refusal()),
                 _ => self.plan.personality.run(&mut state.visit(line), text),
             };
             state.note_mode(line);

@@ -114,9 +114,14 @@ impl Session {
     }
 
     async fn send_line(&mut self, platform: &Platform, line: &str) -> Result<(), DriverFailure> {
+        let was_outside = self.must_configure(platform, "").is_err();
         let answer = self.command(platform, line).await?;
-        self.must_configure(platform, line)?;
-        match platform.judge(&answer) {
+        let judged = platform.judge(&answer);
+        // Behind a line that stepped out on purpose, a refusal is about the line, although it leaves us where we stood.
+        if !(was_outside && matches!(judged, Judgement::Bad { .. })) {
+            self.must_configure(platform, line)?;
+        }
+        match judged {
             Judgement::Fine => Ok(()),
             Judgement::Unclear(unclear) => {
                 self.transcript.remark(&format!("unclear, left to the read-back: {}", unclear.join(" / ")));
@@ -159,11 +164,16 @@ impl Session {
     /// What was said late, or is said to the leaving itself, counts too.
     async fn leave_configuration(&mut self, platform: &Platform, shell: &Shell) -> Result<(), DriverFailure> {
         let line = &shell.leave_configuration;
-        let answer = self.command(platform, line).await?;
-        if self.stands_at(&shell.configuration_prompt) {
-            return Err(self.wrong_mode(line));
+        let (mut refusal, mut steps) = (None, 0);
+        while self.stands_at(&shell.configuration_prompt) {
+            if steps == shell.leave_steps {
+                return Err(self.wrong_mode(line));
+            }
+            steps += 1;
+            let answer = self.command(platform, line).await?;
+            refusal = refusal.or(platform.output.refusal(&answer.text).filter(|_| answer.is_whole));
         }
-        match platform.output.refusal(&answer.text).filter(|_| answer.is_whole) {
+        match refusal {
             Some((refusal, class)) => Err(self.refused(line, &refusal, class)),
             None => Ok(()),
         }
@@ -192,7 +202,11 @@ impl Session {
 
     /// A session that fell out of the configuration mode says no to every line, and none of these is about the line.
     fn must_configure(&self, platform: &Platform, line: &str) -> Result<(), DriverFailure> {
-        let fits = |shell: &Shell| self.stands_at(&shell.configuration_prompt);
+        let may_leave = |shell: &Shell| {
+            let on_purpose = shell.may_leave.as_ref().is_some_and(|lines| lines.is_match(line));
+            on_purpose && self.stands_at(&shell.privileged_prompt)
+        };
+        let fits = |shell: &Shell| self.stands_at(&shell.configuration_prompt) || may_leave(shell);
         if platform.shell.as_ref().is_none_or(fits) { Ok(()) } else { Err(self.wrong_mode(line)) }
     }
 
@@ -303,10 +317,18 @@ impl SwitchSession for Session {
         let answer =
             dialog.converse(shell, &save.command, &save.questions, limit, &mut self.transcript).await?;
         self.must_be_privileged(platform, &save.command)?;
-        if save.saved_if.is_match(&answer.text) {
+        let mut said = answer.text;
+        if let Some(check) = &save.check {
+            let checked = self.command(platform, check).await?;
+            self.must_be_privileged(platform, check)?;
+            if save.saved_if.is_match(&checked.text) {
+                return Ok(());
+            }
+            said.push_str(&checked.text);
+        } else if save.saved_if.is_match(&said) {
             return Ok(());
         }
-        Err(self.refused(&save.command, answer.text.trim(), FailureClass::SaveFailed))
+        Err(self.refused(&save.command, said.trim(), FailureClass::SaveFailed))
     }
 
     fn take_transcript(&mut self) -> String {

@@ -404,9 +404,11 @@ impl Dialog {
     }
 }
 
+/// What the prompt begins with, up to these characters of the device's name: some devices write the user before it.
 fn stem_of(prompt: &str, shell: &Shell) -> String {
     let name = shell.host_name.captures(prompt).and_then(|groups| groups.get(1));
-    name.map_or("", |name| name.as_str()).chars().take(STEM_CHARS).collect()
+    let Some(name) = name else { return String::new() };
+    prompt[..name.start()].chars().chain(name.as_str().chars().take(STEM_CHARS)).collect()
 }
 
 fn lost(why: &str) -> DriverFailure {

@@ -1,8 +1,10 @@
 //! The driver against simulated switches: real SSH, real dialogs, faults on order.
 
 mod access;
+mod classes;
 mod cut;
 mod cutter;
+mod intents;
 mod openssh;
 
 use super::scanner::Answer;
@@ -35,6 +37,7 @@ fn password_file() -> String {
 }
 
 struct Bench {
+    personality: Personality,
     fleet: SimulatedFleet,
     switch: Switch,
     driver: Driver,
@@ -50,10 +53,6 @@ impl Bench {
         let addressing = Addressing::Ports { address: Ipv4Addr::LOCALHOST, first_port: 0 };
         let fleet = SimulatedFleet::start(addressing, vec![plan]).await.expect("a switch");
         let device = &fleet.switches()[0];
-        let platform = match personality {
-            Personality::Ios => "cisco_ios",
-            Personality::Eos => "arista_eos",
-        };
         let credentials = Credentials {
             username: "admin".into(),
             password: Some(SecretRef::File(password_file())),
@@ -64,7 +63,7 @@ impl Bench {
             id: SwitchId::parse("sw").expect("valid"),
             host: device.address().ip().to_string(),
             ssh_port: device.address().port(),
-            platform: platform.into(),
+            platform: platform_of(personality).into(),
             credentials,
             host_key: Some(device.host_key()),
             host_name: Some("access-sw-17".into()),
@@ -80,7 +79,7 @@ impl Bench {
             ..Settings::default()
         };
         let driver = Driver::new(settings, Platforms::load(None).expect("the built-in platforms"));
-        Self { fleet, switch, driver, guard: SessionGuard::default() }
+        Self { personality, fleet, switch, driver, guard: SessionGuard::default() }
     }
 
     fn device(&self) -> &SimulatedSwitch {
@@ -88,8 +87,11 @@ impl Bench {
     }
 
     fn port(&self) -> PortName {
-        let name = if self.switch.platform == "cisco_ios" { "GigabitEthernet1/0/7" } else { "Ethernet7" };
-        PortName::parse(name).expect("valid")
+        self.port_numbered(7)
+    }
+
+    fn port_numbered(&self, number: u16) -> PortName {
+        PortName::parse(&self.personality.port_name(number)).expect("valid")
     }
 
     async fn open(&self) -> Result<Box<dyn SwitchSession>, DriverFailure> {
@@ -140,9 +142,22 @@ fn want(mac: Option<&str>) -> PortConfig {
 
 const BOTH: [Personality; 2] = [Personality::Ios, Personality::Eos];
 
+const ALL: [Personality; 4] =
+    [Personality::Ios, Personality::Eos, Personality::EdgeSwitch, Personality::AosS];
+
+/// The file that ships for a device of this kind.
+fn platform_of(personality: Personality) -> &'static str {
+    match personality {
+        Personality::Ios => "cisco_ios",
+        Personality::Eos => "arista_eos",
+        Personality::EdgeSwitch => "ubiquiti_edgeswitch",
+        Personality::AosS => "aruba_aoss",
+    }
+}
+
 #[tokio::test]
 async fn a_port_is_provisioned_read_back_saved_changed_and_brought_back() {
-    for personality in BOTH {
+    for personality in ALL {
         let bench = Bench::new(personality, |_| ()).await;
         let mut session = bench.opened().await;
         let before = session.read_port(&bench.port()).await.expect("read");
@@ -180,7 +195,7 @@ async fn undo(session: &mut Box<dyn SwitchSession>, port: &PortName, before: &Po
 /// A session may break between any two lines: what it left is never taken for the whole, can be finished, and can be undone.
 #[tokio::test]
 async fn no_part_of_the_lines_reads_back_as_all_of_them_and_each_part_is_finished_or_undone() {
-    for personality in BOTH {
+    for personality in ALL {
         for old in [None, Some("02:00:00:00:00:01")] {
             let bench = Bench::new(personality, |_| ()).await;
             let mut session = bench.opened().await;
@@ -243,7 +258,7 @@ async fn whoever_is_not_who_the_inventory_says_is_refused() {
 /// A switch that reboots in the middle of a login is no switch that an operator must look at.
 #[tokio::test]
 async fn a_connection_that_closes_during_the_login_is_lost_and_not_refused() {
-    for personality in BOTH {
+    for personality in ALL {
         let bench = Bench::new(personality, |_| ()).await;
         bench.device().order(Fault::DropAtAuthentication { times: 1 });
         let failure = bench.refusal().await;
