@@ -8,7 +8,7 @@ use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use switchyard_actors::settings::{
     CheckoutSettings, ClusterSettings, DeliverySettings, DriftSettings, GraphSettings, JobSettings,
-    RetentionSettings, SupervisionSettings,
+    LoginSettings, RetentionSettings, SupervisionSettings,
 };
 
 /// What ships: every key, its value, and one comment.
@@ -30,6 +30,8 @@ pub struct Config {
     pub supervision: SupervisionSettings,
     /// Several instances on one store.
     pub cluster: ClusterSettings,
+    /// Refused logins.
+    pub logins: LoginSettings,
     /// Sessions with switches.
     pub ssh: ssh::Settings,
     /// Delivering webhooks.
@@ -145,6 +147,7 @@ impl Config {
             ("supervision.max_opening", self.supervision.max_opening as u64),
             ("supervision.max_looking", self.supervision.max_looking as u64),
             ("supervision.step_ms", self.supervision.step_ms),
+            ("supervision.visit_ports", self.supervision.visit_ports as u64),
             ("supervision.sweep_ms", self.supervision.sweep_ms),
             ("supervision.repair_panics", u64::from(self.supervision.repair_panics)),
             ("delivery.attempts", u64::from(self.delivery.attempts)),
@@ -157,6 +160,8 @@ impl Config {
             ("drift.enrol_ms", self.drift.enrol_ms),
             ("drift.max_checks_per_sweep", self.drift.max_checks_per_sweep as u64),
             ("drift.attempts", u64::from(self.drift.attempts)),
+            ("logins.first_pause_ms", self.logins.first_pause_ms),
+            ("logins.longest_pause_ms", self.logins.longest_pause_ms),
         ];
         match at_least_one.iter().find(|(_, value)| *value == 0) {
             Some((key, _)) => Err(format!("{key} is 0: 1 or more is accepted")),
@@ -164,8 +169,24 @@ impl Config {
                 .cluster
                 .check()
                 .and_then(|()| self.graph().check_panics())
+                .and_then(|()| self.check_dead_man())
                 .and_then(|()| self.store.redis.check()),
         }
+    }
+
+    /// A commit must end within its step, and what it leaves must be read back and confirmed in time.
+    fn check_dead_man(&self) -> Result<(), String> {
+        let (minutes, commit_ms, step_ms) =
+            (self.ssh.dead_man_minutes, self.ssh.commit_ms, self.supervision.step_ms);
+        if !(1..=59).contains(&minutes) {
+            return Err(format!("ssh.dead_man_minutes is {minutes}: 1 to 59 is accepted"));
+        }
+        if commit_ms == 0 || commit_ms >= step_ms {
+            return Err(format!(
+                "ssh.commit_ms is {commit_ms}: 1 or more is accepted, and less than supervision.step_ms = {step_ms}"
+            ));
+        }
+        Ok(())
     }
 
     /// The part that the graph takes.
@@ -179,6 +200,7 @@ impl Config {
             retention: self.retention.clone(),
             drift: self.drift.clone(),
             cluster: self.cluster.clone(),
+            logins: self.logins.clone(),
         }
     }
 }
@@ -258,6 +280,7 @@ mod tests {
         assert_eq!(format!("{:?}", config.delivery), format!("{:?}", DeliverySettings::default()));
         assert_eq!(format!("{:?}", config.retention), format!("{:?}", RetentionSettings::default()));
         assert_eq!(format!("{:?}", config.drift), format!("{:?}", DriftSettings::default()));
+        assert_eq!(format!("{:?}", config.logins), format!("{:?}", LoginSettings::default()));
         assert_eq!(format!("{:?}", config.http), format!("{:?}", http::Settings::default()));
         assert_eq!(format!("{:?}", config.ssh), format!("{:?}", ssh::Settings::default()));
         assert_eq!(format!("{:?}", config.webhook), format!("{:?}", webhook::Settings::default()));
@@ -292,9 +315,9 @@ mod tests {
              cluster.margin_ms"
         );
         assert_eq!(
-            fault("[supervision]\nquarantine_panics = 6"),
-            "my.toml: supervision.quarantine_panics is 6: more than job.panics and supervision.repair_panics together \
-             is accepted, 6, or one job would quarantine its switch"
+            fault("[supervision]\nquarantine_panics = 8"),
+            "my.toml: supervision.quarantine_panics is 8: more than job.panics and supervision.repair_panics together, and \
+             one more for each where supervision.visit_ports isn't 1, is accepted, 8, or one job would quarantine its switch"
         );
         assert!(fault("[cluster]\nmargin_ms = 10000").contains("cluster.margin_ms is 10000"));
         assert!(fault("[job").starts_with("my.toml: TOML parse error at line 1"), "{}", fault("[job"));

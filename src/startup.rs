@@ -302,8 +302,15 @@ impl Operator {
                 self.graph.inventory_changed();
                 Ok(describe(&applied))
             }
-            Question::ListSwitches => operations::list_switches(&*self.store).await,
+            Question::ListSwitches => {
+                let mut lines = operations::list_switches(&*self.store).await?;
+                lines.extend(self.graph.logins_paused().map(|paused| paused.to_string()));
+                Ok(lines)
+            }
             Question::ListDrift { switch } => operations::drift::list(&*self.store, switch.as_deref()).await,
+            Question::SwitchLog { switch, job, last } => {
+                operations::transcripts::list(&*self.store, &switch, job.map(JobId), last).await
+            }
             Question::Check { switch, repair } => {
                 let id = operations::find_switch(&*self.store, &switch).await?;
                 self.graph.check(&id, operations::drift::consent(repair)).await?;

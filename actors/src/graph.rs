@@ -11,6 +11,7 @@ use crate::domain::ids::{PartnerId, SwitchId};
 use crate::domain::record::Tag;
 use crate::domain::restart::RestartPolicy;
 use crate::fleet::{Fleet, LookAgain, Share, StopFleet, WakeSwitch};
+use crate::logins::LoginsPaused;
 use crate::membership::{Leave, Membership, OtherIsLeaving, PrepareToLeave};
 use crate::outside::{Outside, Wakes};
 use crate::ports::hints::Hint;
@@ -340,6 +341,12 @@ impl Operator {
         outside.hints.publish(Hint::Switch(switch.clone()));
         self.doors.wake_fleet(switch);
         Ok(())
+    }
+
+    /// Whether this instance opens no sessions since many switches refuse their logins.
+    #[must_use]
+    pub fn logins_paused(&self) -> Option<LoginsPaused> {
+        self.doors.outside.logins.paused()
     }
 
     /// Tells every instance that the inventory changed: what waits for a switch that was not in it is looked at again.

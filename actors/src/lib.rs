@@ -19,6 +19,7 @@ pub mod domain;
 pub mod fail_points;
 pub mod fleet;
 pub mod graph;
+pub mod logins;
 pub mod membership;
 pub mod outside;
 pub mod ports;

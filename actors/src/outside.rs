@@ -3,6 +3,7 @@
 use crate::domain::ids::{CommitId, InstanceId, PartnerId, SwitchId};
 use crate::domain::record::{Key, Tag};
 use crate::domain::time::UnixMillis;
+use crate::logins::LoginGate;
 use crate::membership::{Holdings, Members};
 use crate::ports::driver::SwitchDriver;
 use crate::ports::guard::SessionGuard;
@@ -46,6 +47,8 @@ pub struct Outside {
     pub holdings: Holdings,
     /// Bounds the sessions that are being opened at once, over all switches.
     pub opening: Semaphore,
+    /// Asked before each opening: while many switches refuse their logins, none is tried but by one at a time.
+    pub logins: LoginGate,
     /// Bounds the supervisors that ask the store for their switch's lease, or for what is next: a start with work for thousands
     /// of switches leaves it room for checkouts.
     pub looking: Semaphore,
@@ -67,6 +70,7 @@ impl Outside {
         let members = Members::new(me, store.is_shared(), Arc::clone(&clock));
         let opening = Semaphore::new(settings.supervision.max_opening);
         let looking = Semaphore::new(settings.supervision.max_looking);
+        let logins = LoginGate::new(settings.logins.policy());
         Self {
             store,
             hints,
@@ -77,6 +81,7 @@ impl Outside {
             members,
             holdings: Holdings::default(),
             opening,
+            logins,
             looking,
             guards: Mutex::default(),
         }

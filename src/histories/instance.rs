@@ -11,7 +11,8 @@ use switchyard_actors::ports::hints::Hints;
 use switchyard_actors::ports::webhook::WebhookSender;
 use switchyard_actors::provisioning::Provisioning;
 use switchyard_actors::settings::{
-    CheckoutSettings, ClusterSettings, DeliverySettings, GraphSettings, JobSettings, SupervisionSettings,
+    CheckoutSettings, ClusterSettings, DeliverySettings, GraphSettings, JobSettings, LoginSettings,
+    SupervisionSettings,
 };
 use switchyard_actors::testing::{HintHub, RecordingStore};
 
@@ -137,6 +138,12 @@ fn settings() -> GraphSettings {
             ..DeliverySettings::default()
         },
         cluster: ClusterSettings { lease_ms: 4_000, beat_ms: 1_000, margin_ms: 400 },
+        logins: LoginSettings {
+            refused_switches: 2,
+            window_ms: 1_000,
+            first_pause_ms: 1_000,
+            longest_pause_ms: 4_000,
+        },
         ..GraphSettings::default()
     }
 }

@@ -70,7 +70,7 @@ pub(super) struct Line {
     /// Lines on a screen; 0 turns paging off.
     pub length: u16,
     pub width: u16,
-    /// EOS: the configuration session that this line edits instead of the running configuration.
+    /// What this line edits instead of the running configuration: a session of EOS, the candidate of Junos.
     pub candidate: Option<String>,
 }
 
@@ -154,17 +154,23 @@ impl Reply {
 /// What the device waits to be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Question {
-    EnablePassword { tries_left: u8 },
+    EnablePassword {
+        tries_left: u8,
+    },
     SaveDestination,
     ConfirmSave,
     ConfirmReload,
+    /// Junos: what isn't committed would be lost.
+    LeaveUncommitted,
 }
 
 impl Question {
     pub fn echo(self) -> Echo {
         match self {
             Self::EnablePassword { .. } => Echo::Hidden,
-            Self::SaveDestination | Self::ConfirmSave | Self::ConfirmReload => Echo::Shown,
+            Self::SaveDestination | Self::ConfirmSave | Self::ConfirmReload | Self::LeaveUncommitted => {
+                Echo::Shown
+            }
         }
     }
 
@@ -172,7 +178,10 @@ impl Question {
     pub fn takes_a_key(self) -> bool {
         match self {
             Self::ConfirmSave => true,
-            Self::EnablePassword { .. } | Self::SaveDestination | Self::ConfirmReload => false,
+            Self::EnablePassword { .. }
+            | Self::SaveDestination
+            | Self::ConfirmReload
+            | Self::LeaveUncommitted => false,
         }
     }
 }

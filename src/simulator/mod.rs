@@ -1,4 +1,4 @@
-//! Switches as real SSH servers: Cisco IOS, Arista EOS and others with their modes, prompts, echo, paging, refusals,
+//! Switches as real SSH servers: Cisco IOS, Arista EOS and others, with their modes, prompts, echo, paging, refusals,
 //! running and start-up configuration; and faults on order. Beside them, a webhook receiver that remembers.
 //!
 //! ```text
@@ -12,9 +12,11 @@
 //! would agree with each other's mistakes.
 
 mod aos_s;
+mod aoscx;
 mod command;
 mod configuration;
 mod connection;
+mod dead_man;
 mod device;
 mod edgeswitch;
 mod eos;
@@ -24,6 +26,7 @@ mod fleet;
 mod garble;
 mod grammar;
 mod ios;
+mod junos;
 mod line_editor;
 mod pager;
 mod personality;

@@ -6,7 +6,7 @@ use super::command::{Line, Question, Reply, Visit};
 use super::configuration::Configuration;
 use super::device::Device;
 use super::grammar::is_start;
-use super::{aos_s, edgeswitch, eos, ios};
+use super::{aos_s, aoscx, edgeswitch, eos, ios, junos};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Personality {
@@ -14,6 +14,10 @@ pub enum Personality {
     Ios,
     /// Arista EOS.
     Eos,
+    /// Juniper Junos.
+    Junos,
+    /// HPE Aruba AOS-CX.
+    Aoscx,
     /// Ubiquiti EdgeSwitch, of Broadcom's FASTPATH family.
     EdgeSwitch,
     /// HPE Aruba AOS-S, the former ProCurve.
@@ -26,6 +30,8 @@ impl Personality {
         match self {
             Self::Ios => "SSH-2.0-Cisco-1.25",
             Self::Eos => "SSH-2.0-OpenSSH_9.6",
+            Self::Junos => "SSH-2.0-OpenSSH_7.5",
+            Self::Aoscx => "SSH-2.0-OpenSSH_8.7",
             Self::EdgeSwitch => "SSH-2.0-OpenSSH_7.4",
             Self::AosS => "SSH-2.0-Mocana SSH 6.3",
         }
@@ -36,6 +42,8 @@ impl Personality {
         match self {
             Self::Ios | Self::EdgeSwitch => "\r\n",
             Self::Eos => "",
+            Self::Aoscx => "Last login: 2024-05-06 06:38:48 from 127.0.0.1\r\n\r\n",
+            Self::Junos => "--- JUNOS 20.4R3.8 Kernel 32-bit  JNPR-11.0-20210618\r\n",
             Self::AosS => aos_s::GREETING,
         }
     }
@@ -43,7 +51,7 @@ impl Personality {
     /// What is said when a key was pressed at the greeting; `None` where it waits for none.
     pub(super) fn welcome(self) -> Option<&'static str> {
         match self {
-            Self::Ios | Self::Eos | Self::EdgeSwitch => None,
+            Self::Ios | Self::Eos | Self::Junos | Self::Aoscx | Self::EdgeSwitch => None,
             Self::AosS => Some(aos_s::WELCOME),
         }
     }
@@ -51,7 +59,7 @@ impl Personality {
     /// What Enter is echoed as.
     pub(super) fn enter(self) -> &'static [u8] {
         match self {
-            Self::Ios | Self::Eos | Self::EdgeSwitch => b"\r\n",
+            Self::Ios | Self::Eos | Self::Junos | Self::Aoscx | Self::EdgeSwitch => b"\r\n",
             Self::AosS => aos_s::ENTER,
         }
     }
@@ -59,7 +67,8 @@ impl Personality {
     /// What a line begins with that means nothing.
     pub(super) fn comment_mark(self) -> char {
         match self {
-            Self::Ios | Self::Eos | Self::EdgeSwitch => '!',
+            Self::Ios | Self::Eos | Self::Aoscx | Self::EdgeSwitch => '!',
+            Self::Junos => '#',
             Self::AosS => ';',
         }
     }
@@ -67,6 +76,8 @@ impl Personality {
     pub(super) fn comment_refusal(self) -> &'static str {
         match self {
             Self::Ios | Self::Eos | Self::EdgeSwitch => "% Invalid input",
+            Self::Junos => "unknown command.",
+            Self::Aoscx => "Invalid input: !",
             Self::AosS => "Invalid input: ;",
         }
     }
@@ -75,15 +86,25 @@ impl Personality {
     pub(super) fn pager_mark(self) -> &'static str {
         match self {
             Self::Ios | Self::Eos => " --More-- ",
+            Self::Junos => "---(more)---",
+            Self::Aoscx => "-- MORE --, next page: Space, next line: Enter, quit: q",
             Self::EdgeSwitch => edgeswitch::MORE,
             Self::AosS => aos_s::MORE,
+        }
+    }
+
+    /// Whether a line feed is none of the keys that end a line.
+    pub(super) fn ignores_line_feed(self) -> bool {
+        match self {
+            Self::Ios | Self::Eos | Self::Junos | Self::EdgeSwitch => false,
+            Self::Aoscx | Self::AosS => true,
         }
     }
 
     /// A prompt as it is drawn on the terminal.
     pub(super) fn drawn(self, prompt: &str) -> String {
         match self {
-            Self::Ios | Self::Eos => prompt.to_owned(),
+            Self::Ios | Self::Eos | Self::Junos | Self::Aoscx => prompt.to_owned(),
             Self::EdgeSwitch => format!("\r\n{prompt}"),
             Self::AosS => aos_s::drawn(prompt),
         }
@@ -93,6 +114,8 @@ impl Personality {
         match self {
             Self::Ios => ios::prompt(&device.name, &line.mode),
             Self::Eos => eos::prompt(&device.name, line),
+            Self::Junos => junos::prompt(device, line),
+            Self::Aoscx => aoscx::prompt(&device.name, &line.mode),
             Self::EdgeSwitch => edgeswitch::prompt(&device.name, &line.mode),
             Self::AosS => aos_s::prompt(&device.name, &line.mode),
         }
@@ -102,6 +125,8 @@ impl Personality {
         match self {
             Self::Ios => ios::run(visit, line),
             Self::Eos => eos::run(visit, line),
+            Self::Junos => junos::run(visit, line),
+            Self::Aoscx => aoscx::run(visit, line),
             Self::EdgeSwitch => edgeswitch::run(visit, line),
             Self::AosS => aos_s::run(visit, line),
         }
@@ -111,6 +136,8 @@ impl Personality {
         match self {
             Self::Ios => ios::answer(visit, question, answer),
             Self::Eos => eos::answer(visit, question, answer),
+            Self::Junos => junos::answer(visit, question, answer),
+            Self::Aoscx => aoscx::answer(visit, question, answer),
             Self::EdgeSwitch => edgeswitch::answer(visit, question, answer),
             Self::AosS => aos_s::answer(visit, question, answer),
         }
@@ -121,6 +148,8 @@ impl Personality {
         match self {
             Self::Ios => ios::port_text(running, port),
             Self::Eos => eos::port_text(running, port),
+            Self::Junos => junos::port_text(running, port),
+            Self::Aoscx => aoscx::port_text(running, port),
             Self::EdgeSwitch => edgeswitch::port_text(running, port),
             Self::AosS => aos_s::port_text(running, port),
         }
@@ -130,6 +159,9 @@ impl Personality {
         match self {
             Self::Ios => "[OK]\n",
             Self::Eos => "Copy completed successfully.\n",
+            // A commit saves; there is nothing else that does.
+            Self::Junos => "",
+            Self::Aoscx => "Copying configuration: [Success]\n",
             Self::EdgeSwitch => edgeswitch::SAVED,
             Self::AosS => "",
         }
@@ -141,6 +173,8 @@ impl Personality {
             Self::Eos => {
                 "% Error copying system:/running-config to flash:/startup-config (Device or resource busy)\n"
             }
+            Self::Junos => "",
+            Self::Aoscx => "Copying configuration: [Failed]\n",
             Self::EdgeSwitch => "Configuration Not Saved!\n",
             Self::AosS => "Unable to write to flash.\n",
         }
@@ -150,7 +184,8 @@ impl Personality {
         match self {
             Self::Ios => "GigabitEthernet",
             Self::Eos => "Ethernet",
-            Self::EdgeSwitch | Self::AosS => "",
+            Self::Junos => "ge-",
+            Self::Aoscx | Self::EdgeSwitch | Self::AosS => "",
         }
     }
 
@@ -159,24 +194,33 @@ impl Personality {
         match self {
             Self::Ios => "1/0/",
             Self::Eos | Self::AosS => "",
+            Self::Junos => "0/0/",
+            Self::Aoscx => "1/1/",
             Self::EdgeSwitch => "0/",
         }
     }
 
-    /// `GigabitEthernet1/0/7`, `Ethernet7`, `0/7`, `7`.
+    /// `GigabitEthernet1/0/7`, `Ethernet7`, `ge-0/0/7`, `1/1/7`, `0/7`, `7`.
     pub fn port_name(self, port: u16) -> String {
         format!("{}{}{port}", self.interface_type(), self.interface_prefix())
     }
 
-    /// `Gi1/0/7`, `Et7`; the same where the name has no letters.
+    /// `Gi1/0/7`, `Et7`; a name that has no short form is its own.
     pub fn short_port_name(self, port: u16) -> String {
-        let kind = self.interface_type();
-        format!("{}{}{port}", kind.get(..2).unwrap_or(kind), self.interface_prefix())
+        match self {
+            Self::Ios | Self::Eos => {
+                format!("{}{}{port}", &self.interface_type()[..2], self.interface_prefix())
+            }
+            Self::Junos | Self::Aoscx | Self::EdgeSwitch | Self::AosS => self.port_name(port),
+        }
     }
 
-    /// Two letters are the least that a device takes for an interface's type.
+    /// Two letters are the least that a device takes for an interface's type, where it may be shortened.
     pub(super) fn is_interface_type(self, word: &str) -> bool {
-        word.len() >= 2 && is_start(word, self.interface_type())
+        match self {
+            Self::Ios | Self::Eos => word.len() >= 2 && is_start(word, self.interface_type()),
+            Self::Junos | Self::Aoscx | Self::EdgeSwitch | Self::AosS => word == self.interface_type(),
+        }
     }
 
     /// The number in any accepted spelling of an interface's name.
@@ -189,13 +233,13 @@ impl Personality {
         number.strip_prefix(self.interface_prefix())?.parse().ok().filter(|port| *port > 0)
     }
 
-    /// In the spelling that the device prints, if it takes this one.
+    /// In the spelling that tests read, if the device takes this one.
     pub(super) fn parse_mac(self, text: &str) -> Option<String> {
         let (dotted, colons) = (is_grouped(text, '.', 3, 4), is_grouped(text, ':', 6, 2));
         let is_taken = match self {
-            Self::Ios => dotted,
+            Self::Ios | Self::Junos => dotted,
             Self::Eos => dotted || colons,
-            Self::EdgeSwitch => colons,
+            Self::Aoscx | Self::EdgeSwitch => colons,
             Self::AosS => is_grouped(text, '-', 2, 6),
         };
         let digits: String = text.chars().filter(char::is_ascii_hexdigit).collect();
@@ -205,7 +249,7 @@ impl Personality {
     /// `0011.2233.4455`, `00:11:22:33:44:55` or `001122-334455`.
     fn spell_mac(self, digits: &str) -> String {
         match self {
-            Self::Ios | Self::Eos => grouped(digits, ".", 4),
+            Self::Ios | Self::Eos | Self::Junos | Self::Aoscx => grouped(digits, ".", 4),
             Self::EdgeSwitch => grouped(&digits.to_ascii_uppercase(), ":", 2),
             Self::AosS => grouped(digits, "-", 6),
         }
@@ -228,7 +272,15 @@ mod tests {
 
     #[test]
     fn a_port_has_a_long_and_a_short_name_and_both_are_read_back() {
-        for personality in [Personality::Ios, Personality::Eos, Personality::EdgeSwitch, Personality::AosS] {
+        let all = [
+            Personality::Ios,
+            Personality::Eos,
+            Personality::Junos,
+            Personality::Aoscx,
+            Personality::EdgeSwitch,
+            Personality::AosS,
+        ];
+        for personality in all {
             for name in [personality.port_name(7), personality.short_port_name(7)] {
                 assert_eq!(personality.parse_port(&name), Some(7), "{name}");
             }

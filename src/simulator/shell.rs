@@ -110,6 +110,9 @@ impl Shell {
     }
 
     async fn press(&mut self, byte: u8) -> Result<(), End> {
+        if byte == b'\n' && self.switch.plan().personality.ignores_line_feed() {
+            return Ok(());
+        }
         let echo = match &mut self.waiting_for {
             Input::Page(pager) => {
                 let page = pager.press(byte);

@@ -364,9 +364,11 @@ impl Dialog {
         }
     }
 
-    /// Whether a silent device may be standing at its prompt.
+    /// Whether a silent device may be standing at its prompt. Some end an answer without ending its line: then the prompt
+    /// that we know stands behind it.
     fn may_be_waited_for(&self, seen: Seen, shell: &Shell) -> bool {
-        seen == Seen::Doubtful || self.scanner.has_seen_prompt(shell)
+        let is_behind_answer = !self.prompt.is_empty() && self.scanner.last_line().ends_with(&self.prompt);
+        seen == Seen::Doubtful || is_behind_answer || self.scanner.has_seen_prompt(shell)
     }
 
     /// Takes in what comes next; `false` when nothing came for a while.

@@ -28,6 +28,10 @@ pub struct PortLines {
 /// Opens sessions.
 #[async_trait]
 pub trait SwitchDriver: Send + Sync + 'static {
+    /// Waits until there is room for one more opening of this kind of switch, where a kind is so costly that only so many
+    /// are let in. What is waited for here is no fault of the switch: it counts against no limit.
+    async fn wait_for_turn(&self, _switch: &Switch) {}
+
     /// Opens a session: connects, authenticates, checks that the device is who the inventory says, and sends the
     /// opening commands. Its socket is under `guard` until it is really closed, and nothing is written to it when the
     /// guard's tenure is over.

@@ -319,7 +319,7 @@ fn a_release_reaches_whoever_has_the_switch_with_a_hint_or_without() {
             let (one, two) = (cluster.start(), cluster.start());
             cluster.until("two", |_| one.graph.living() == 2 && two.graph.living() == 2).await;
             (0..SWITCHES).for_each(|number| {
-                let refused = ScriptedFault::Open(FailureClass::AuthenticationRefused);
+                let refused = ScriptedFault::Open(FailureClass::HostKeyChanged);
                 cluster.driver.order(&numbered(number), refused);
             });
             let jobs = cluster.order(&one, SWITCHES, 0).await;

@@ -115,7 +115,10 @@ pub(super) fn answer(visit: &mut Visit<'_>, question: Question, answer: &str) ->
             }
             Reply::line("Invalid password")
         }
-        Question::ConfirmSave | Question::ConfirmReload | Question::SaveDestination => Reply::Silence,
+        Question::ConfirmSave
+        | Question::ConfirmReload
+        | Question::SaveDestination
+        | Question::LeaveUncommitted => Reply::Silence,
     }
 }
 

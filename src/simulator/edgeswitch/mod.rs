@@ -117,7 +117,7 @@ pub(super) fn answer(visit: &mut Visit<'_>, question: Question, answer: &str) ->
         Question::ConfirmSave if answer == "y" => Reply::Save { said: "" },
         Question::ConfirmSave => Reply::line("\nConfiguration Not Saved!"),
         Question::ConfirmReload if answer.starts_with('y') => Reply::Reboot,
-        Question::ConfirmReload | Question::SaveDestination => Reply::Silence,
+        Question::ConfirmReload | Question::SaveDestination | Question::LeaveUncommitted => Reply::Silence,
     }
 }
 

@@ -26,18 +26,12 @@ pub(super) struct ShellFile {
     host_name: String,
     #[serde(default = "newline")]
     line_end: String,
-    #[serde(default = "once")]
-    leave_steps: u32,
     #[serde(default)]
     may_leave: Option<String>,
     #[serde(default)]
     comment: Option<String>,
     #[serde(default)]
     questions: Vec<LineQuestionFile>,
-}
-
-fn once() -> u32 {
-    1
 }
 
 fn newline() -> String {
@@ -120,8 +114,6 @@ pub struct Shell {
     pub enter_configuration: String,
     /// Leaves it.
     pub leave_configuration: String,
-    /// How often that may have to be sent, where it leads out of one mode at a time.
-    pub leave_steps: u32,
     /// Lines of a block that may be answered outside of it: there are devices on which part of a port is set elsewhere.
     pub may_leave: Option<Regex>,
     /// Captures the device's name from its prompt.
@@ -164,7 +156,6 @@ impl Compiler<'_> {
             opening: file.opening.clone(),
             enter_configuration: file.enter_configuration.clone(),
             leave_configuration: file.leave_configuration.clone(),
-            leave_steps: file.leave_steps,
             may_leave: may_leave.transpose()?,
             host_name: self.capture("shell.host_name", &file.host_name)?,
             line_end: self.line_end(&file.line_end)?,
