@@ -4,6 +4,7 @@ use super::Settings;
 use super::connection::{HostKeyCheck, is_gone};
 use super::exec;
 use super::judge::{Judgement, has_garbled_line};
+use super::lane::Lane;
 use super::platform::{Platform, Platforms, Shell};
 use super::scanner::Answer;
 use super::shell::Dialog;
@@ -42,6 +43,7 @@ pub struct Session {
     pub(super) transcript: Transcript,
     pub(super) guard: SessionGuard,
     pub(super) first_seen_host_key: Option<String>,
+    pub(super) _lane: Option<Arc<Lane>>,
 }
 
 fn millis(limit: u64) -> Duration {

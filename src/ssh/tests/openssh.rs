@@ -393,7 +393,7 @@ async fn a_connect_through_a_jump_host_that_is_cut_anywhere_leaves_no_task_and_n
     if !is_there() {
         return;
     }
-    let (sshd, elsewhere) = (OpenSsh::start("MaxStartups 100"), Elsewhere::switch(PASSWORD));
+    let (sshd, elsewhere) = (OpenSsh::start("MaxStartups 100"), Elsewhere::switch(PASSWORD, |_| ()));
     let cutter = Cutter::before(sshd.address);
     let bench = behind(&sshd).await;
     let mut switch = bench.switch.clone();
