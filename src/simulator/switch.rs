@@ -27,6 +27,9 @@ pub(super) const REMEMBERED_COMMANDS: usize = 100_000;
 /// Sessions that a switch remembers; the oldest go first.
 const REMEMBERED_SESSIONS: usize = 10_000;
 
+/// What stands for the console among the sessions, which count from 1.
+const CONSOLE: u64 = 0;
+
 pub struct SimulatedSwitch {
     plan: SwitchPlan,
     address: SocketAddr,
@@ -94,13 +97,14 @@ pub(super) struct Heard {
 
 impl SimulatedSwitch {
     pub(super) fn new(plan: SwitchPlan, address: SocketAddr) -> Self {
-        let device = Device::new(
+        let mut device = Device::new(
             plan.personality,
             &plan.name,
             plan.ports,
             &plan.username,
             plan.enable_password.clone(),
         );
+        device.vty_lines = plan.vty_lines;
         let state = State {
             device,
             faults: FaultBook::default(),
@@ -147,6 +151,11 @@ impl SimulatedSwitch {
             state.algorithms = Algorithms::Old;
             state.ssh = None;
         });
+    }
+
+    /// Somebody at the console types `configure terminal lock`, and stays.
+    pub fn lock_at_the_console(&self) {
+        self.change(|state| state.device.lock_holder = Some(CONSOLE));
     }
 
     pub fn order(&self, fault: Fault) {

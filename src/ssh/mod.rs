@@ -11,6 +11,7 @@ mod ending;
 mod exec;
 mod host_key;
 mod identification;
+mod introduction;
 mod judge;
 mod lane;
 mod login;
@@ -98,6 +99,8 @@ pub struct Settings {
     pub legacy_burst_ms: u64,
     /// How much less urgent those threads are than the others: from 0 to 19, as `nice` counts.
     pub legacy_nice: i32,
+    /// Terminal lines of a switch that are left for people; 0 leaves none, and doesn't ask.
+    pub spare_vty_lines: usize,
     /// A folder with platform files of the operator's own; empty is none.
     #[serde(deserialize_with = "path_or_none")]
     pub platforms: Option<PathBuf>,
@@ -176,6 +179,7 @@ impl Default for Settings {
             legacy_cpu_percent: 25,
             legacy_burst_ms: 100,
             legacy_nice: 10,
+            spare_vty_lines: 1,
             platforms: None,
         }
     }
@@ -242,7 +246,7 @@ impl Driver {
                 Wire::Shell(dialog)
             }
         };
-        Ok(Session {
+        let mut session = Session {
             settings: self.settings.clone(),
             platforms: Arc::clone(&self.platforms),
             platform: switch.platform.clone(),
@@ -252,7 +256,9 @@ impl Driver {
             guard: guard.clone(),
             first_seen_host_key: connection.first_seen_host_key,
             _lane: connection.lane,
-        })
+        };
+        session.introduce(switch).await?;
+        Ok(session)
     }
 
     /// Some switches refuse the shell, and not the login, when their lines are taken; others never answer.

@@ -23,7 +23,7 @@ use switchyard_actors::ports::guard::SessionGuard;
 use tokio::time::timeout;
 
 /// How often a port is read before a line that garbles or cuts every answer is given up.
-const READS: u32 = 3;
+pub(super) const READS: u32 = 3;
 
 /// How commands travel on this session.
 pub enum Wire {
@@ -51,12 +51,12 @@ fn millis(limit: u64) -> Duration {
 }
 
 impl Session {
-    fn platforms(&self) -> Arc<Platforms> {
+    pub(super) fn platforms(&self) -> Arc<Platforms> {
         Arc::clone(&self.platforms)
     }
 
     /// Sends one command and returns its answer.
-    async fn command(&mut self, platform: &Platform, line: &str) -> Result<Answer, DriverFailure> {
+    pub(super) async fn command(&mut self, platform: &Platform, line: &str) -> Result<Answer, DriverFailure> {
         match &mut self.wire {
             Wire::Shell(dialog) => dialog.command(shell_of(platform), line, &mut self.transcript).await,
             Wire::Exec => {
@@ -92,7 +92,7 @@ impl Session {
         Err(self.unreadable(line, &last.unwrap_or_default()))
     }
 
-    fn unreadable(&self, line: &str, last: &str) -> DriverFailure {
+    pub(super) fn unreadable(&self, line: &str, last: &str) -> DriverFailure {
         if has_garbled_line(last) {
             let text = format!("the answer to {line:?} came garbled {READS} times, and never twice the same");
             return DriverFailure::new(FailureClass::SessionLost, text);
@@ -176,7 +176,8 @@ impl Session {
         let answer = self.command(platform, line).await?;
         self.must_be_privileged(platform, line)?;
         if let Judgement::Bad { line: answer, class } = platform.output.judge(&answer.text) {
-            return Err(self.refused(line, &answer, class));
+            let refused = self.refused(line, &answer, class);
+            return Err(self.locked(platform, refused, &answer).await);
         }
         if self.stands_at(&shell.configuration_prompt) {
             return Ok(());
@@ -224,7 +225,7 @@ fn misconfigured(why: String) -> DriverFailure {
 }
 
 impl Session {
-    fn find<'p>(&self, platforms: &'p Platforms) -> &'p Platform {
+    pub(super) fn find<'p>(&self, platforms: &'p Platforms) -> &'p Platform {
         platforms.get(&self.platform).expect("the session was opened with this platform")
     }
 }

@@ -3,13 +3,22 @@
 //! A file is read, every pattern and template in it is compiled, and every template is rendered once, before anything is
 //! connected to. What is wrong is named with the file and the key.
 
+mod identity;
+mod lines;
+mod lock;
 mod shell;
 
+pub use identity::{Identified, Identity};
+pub use lines::{LineCount, Lines};
+pub use lock::Lock;
 pub use shell::{Comment, Question, Shell};
 
 use super::judge::{Judgement, OutputPatterns};
 use super::scanner::Answer;
 use super::template::Templates;
+use identity::IdentityFile;
+use lines::LinesFile;
+use lock::LockFile;
 use regex::Regex;
 use serde::Deserialize;
 use shell::{QuestionFile, ShellFile};
@@ -53,6 +62,12 @@ struct File {
     restore: BlockFile,
     #[serde(default)]
     save: Option<SaveFile>,
+    #[serde(default)]
+    identity: Option<IdentityFile>,
+    #[serde(default)]
+    lines: Option<LinesFile>,
+    #[serde(default)]
+    lock: Option<LockFile>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -154,6 +169,12 @@ pub struct Platform {
     pub output: OutputPatterns,
     /// How to save; `None` where every change is persistent, or none can be.
     pub save: Option<Save>,
+    /// How it tells who it is; `None` where no document says.
+    pub identity: Option<Identity>,
+    /// How its terminal lines are counted; `None` where they need not, or can't be.
+    pub lines: Option<Lines>,
+    /// How the holder of a configuration lock is found out; `None` where there is no lock.
+    pub lock: Option<Lock>,
     read: Read,
     variables: BTreeMap<String, String>,
     templates: Templates,
@@ -361,6 +382,9 @@ impl Platform {
             shell: file.shell.as_ref().map(|shell| compiler.shell(shell)).transpose()?,
             output: compiler.output(&file.output)?,
             save: file.save.as_ref().map(|save| compiler.save(save)).transpose()?,
+            identity: file.identity.as_ref().map(|identity| compiler.identity(identity)).transpose()?,
+            lines: file.lines.as_ref().map(|lines| compiler.lines_table(lines)).transpose()?,
+            lock: file.lock.as_ref().map(|lock| compiler.lock(lock)).transpose()?,
             read: compiler.read(&file.read)?,
             variables: file.variables,
             templates,

@@ -127,6 +127,7 @@ impl OpenSsh {
             credentials: self.credentials(key),
             host_key: Some(self.public("host_ed25519")),
             host_name: None,
+            serial: None,
             captive_portal_vlan: VlanId::try_from(999).expect("valid"),
             allow_algorithms: Vec::new(),
             jump_host: None,
