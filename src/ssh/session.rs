@@ -5,6 +5,7 @@ use super::connection::{HostKeyCheck, is_gone};
 use super::dead_man::Standing;
 use super::exec;
 use super::judge::{Judgement, has_garbled_line};
+use super::lane::Lane;
 use super::platform::{Platform, Platforms, Shell};
 use super::scanner::Answer;
 use super::shell::Dialog;
@@ -23,7 +24,7 @@ use switchyard_actors::ports::guard::SessionGuard;
 use tokio::time::timeout;
 
 /// How often a port is read before a line that garbles or cuts every answer is given up.
-const READS: u32 = 3;
+pub(super) const READS: u32 = 3;
 
 /// How many levels of the configuration mode are left at most, where it is left one by one: no device nests deeper.
 const LEVELS: u32 = 8;
@@ -47,6 +48,7 @@ pub struct Session {
     pub(super) guard: SessionGuard,
     pub(super) first_seen_host_key: Option<String>,
     pub(super) standing: Standing,
+    pub(super) _lane: Option<Arc<Lane>>,
 }
 
 fn millis(limit: u64) -> Duration {
@@ -54,7 +56,7 @@ fn millis(limit: u64) -> Duration {
 }
 
 impl Session {
-    fn platforms(&self) -> Arc<Platforms> {
+    pub(super) fn platforms(&self) -> Arc<Platforms> {
         Arc::clone(&self.platforms)
     }
 
@@ -104,7 +106,7 @@ impl Session {
         Err(self.unreadable(line, &last.unwrap_or_default()))
     }
 
-    fn unreadable(&self, line: &str, last: &str) -> DriverFailure {
+    pub(super) fn unreadable(&self, line: &str, last: &str) -> DriverFailure {
         if has_garbled_line(last) {
             let text = format!("the answer to {line:?} came garbled {READS} times, and never twice the same");
             return DriverFailure::new(FailureClass::SessionLost, text);
@@ -220,7 +222,8 @@ impl Session {
         let answer = self.command(platform, line).await?;
         self.must_be_privileged(platform, line)?;
         if let Judgement::Bad { line: answer, class } = platform.output.judge(&answer.text) {
-            return Err(self.refused(line, &answer, class));
+            let refused = self.refused(line, &answer, class);
+            return Err(self.locked(platform, refused, &answer).await);
         }
         if self.stands_at(&shell.configuration_prompt) {
             return Ok(());
@@ -269,7 +272,7 @@ fn misconfigured(why: String) -> DriverFailure {
 }
 
 impl Session {
-    fn find<'p>(&self, platforms: &'p Platforms) -> &'p Platform {
+    pub(super) fn find<'p>(&self, platforms: &'p Platforms) -> &'p Platform {
         platforms.get(&self.platform).expect("the session was opened with this platform")
     }
 }
