@@ -3,6 +3,7 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
+use uuid::Uuid;
 
 /// Turns a paid checkout into a live switch port: exactly once, over SSH, with a signed webhook.
 #[derive(Debug, Parser)]
@@ -67,6 +68,12 @@ pub enum Command {
     Check(CheckSwitchArgs),
     /// List what checks found: when, what differed, what was done.
     Drift(DriftArgs),
+    /// Look into one switch.
+    Switch {
+        /// How.
+        #[command(subcommand)]
+        action: SwitchAction,
+    },
     /// Release a switch from quarantine, and its ports that were set aside; its queue goes on.
     Release(ReleaseArgs),
     /// List events that could not be delivered.
@@ -84,6 +91,35 @@ pub enum Command {
         #[arg(long)]
         sandbox: bool,
     },
+}
+
+/// How to look into a switch.
+#[derive(Debug, Subcommand)]
+pub enum SwitchAction {
+    /// Print what was said on its sessions: by job, for repairs without a job, and for saves. Lines of ours begin with >, remarks
+    /// with #; no secret is in it.
+    #[command(
+        after_help = "Examples:\n  switchyard switch log access-sw-17 --last 3\n  switchyard switch log access-sw-17 \
+                      --job 019ac3f2-5b7e-7d10-8a53-0b1f6c2d9e44\n\nHow long and how much is kept: [retention] in \
+                      config/default.toml."
+    )]
+    Log(SwitchLogArgs),
+}
+
+/// For `switch log`.
+#[derive(Debug, Args)]
+pub struct SwitchLogArgs {
+    /// The switch, by its name in the inventory.
+    pub switch: String,
+    /// Of this job alone.
+    #[arg(long, value_name = "ID")]
+    pub job: Option<Uuid>,
+    /// How many, the last said last.
+    #[arg(long, default_value_t = 10)]
+    pub last: usize,
+    /// The service's configuration: it names the store.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
 }
 
 /// What to do with the inventory.
@@ -210,7 +246,9 @@ pub enum Play {
     Ios,
     /// Arista EOS.
     Eos,
-    /// Both in turn.
+    /// Juniper Junos.
+    Junos,
+    /// IOS and EOS in turn.
     Mixed,
 }
 

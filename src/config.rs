@@ -165,8 +165,24 @@ impl Config {
                 .cluster
                 .check()
                 .and_then(|()| self.graph().check_panics())
+                .and_then(|()| self.check_dead_man())
                 .and_then(|()| self.store.redis.check()),
         }
+    }
+
+    /// A commit must end within its step, and what it leaves must be read back and confirmed in time.
+    fn check_dead_man(&self) -> Result<(), String> {
+        let (minutes, commit_ms, step_ms) =
+            (self.ssh.dead_man_minutes, self.ssh.commit_ms, self.supervision.step_ms);
+        if !(1..=59).contains(&minutes) {
+            return Err(format!("ssh.dead_man_minutes is {minutes}: 1 to 59 is accepted"));
+        }
+        if commit_ms == 0 || commit_ms >= step_ms {
+            return Err(format!(
+                "ssh.commit_ms is {commit_ms}: 1 or more is accepted, and less than supervision.step_ms = {step_ms}"
+            ));
+        }
+        Ok(())
     }
 
     /// The part that the graph takes.

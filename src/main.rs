@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use clap::Parser;
 use std::process::ExitCode;
-use switchyard::cli::{Cli, Command, InventoryAction, ServeArgs, StoreAction, TortureArgs};
+use switchyard::cli::{Cli, Command, InventoryAction, ServeArgs, StoreAction, SwitchAction, TortureArgs};
 use switchyard::commands;
 use switchyard::config::Config;
 use switchyard::signals::StopSignal;
@@ -35,6 +35,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Switches(args) => commands::list_switches(args).await?,
         Command::Check(args) => commands::check(args).await?,
         Command::Drift(args) => commands::list_drift(args).await?,
+        Command::Switch { action: SwitchAction::Log(args) } => commands::switch_log(args).await?,
         Command::Release(args) => commands::release(args).await?,
         Command::DeadLetters(args) => commands::dead_letters(args).await?,
         Command::Simulate(args) => commands::simulate(args).await?,

@@ -100,11 +100,23 @@ pub struct RetentionSettings {
     pub full_days: u64,
     /// How often the store is asked for what is due.
     pub sweep_ms: u64,
+    /// Days that what was said on a switch's sessions is kept after the last word.
+    pub transcript_days: u64,
+    /// How many such texts of one switch are kept, one a job; the oldest goes first.
+    pub transcripts_per_switch: usize,
+    /// The most that is kept of one, over all attempts of its job; the oldest lines go first.
+    pub transcript_bytes: usize,
 }
 
 impl Default for RetentionSettings {
     fn default() -> Self {
-        Self { full_days: 30, sweep_ms: 3_600_000 }
+        Self {
+            full_days: 30,
+            sweep_ms: 3_600_000,
+            transcript_days: 30,
+            transcripts_per_switch: 200,
+            transcript_bytes: 65_536,
+        }
     }
 }
 
@@ -113,6 +125,12 @@ impl RetentionSettings {
     #[must_use]
     pub fn keep_ms(&self) -> u64 {
         self.full_days.saturating_mul(86_400_000)
+    }
+
+    /// The days of transcripts, in milliseconds.
+    #[must_use]
+    pub fn transcript_keep_ms(&self) -> u64 {
+        self.transcript_days.saturating_mul(86_400_000)
     }
 }
 

@@ -19,6 +19,7 @@ mod settle;
 mod standing;
 mod step;
 mod task;
+mod transcripts;
 
 use crate::domain::contact::Contact;
 use crate::domain::failure::DriverFailure;

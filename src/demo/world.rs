@@ -247,6 +247,7 @@ fn inventory(
         let platform = match personality(n) {
             Personality::Ios => "cisco_ios",
             Personality::Eos => "arista_eos",
+            Personality::Junos => "juniper_junos",
         };
         let address = switch.address();
         let _ = write!(

@@ -6,7 +6,7 @@ use super::command::{Line, Question, Reply, Visit};
 use super::configuration::Configuration;
 use super::device::Device;
 use super::grammar::is_start;
-use super::{eos, ios};
+use super::{eos, ios, junos};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Personality {
@@ -14,6 +14,8 @@ pub enum Personality {
     Ios,
     /// Arista EOS.
     Eos,
+    /// Juniper Junos.
+    Junos,
 }
 
 impl Personality {
@@ -22,6 +24,7 @@ impl Personality {
         match self {
             Self::Ios => "SSH-2.0-Cisco-1.25",
             Self::Eos => "SSH-2.0-OpenSSH_9.6",
+            Self::Junos => "SSH-2.0-OpenSSH_7.5",
         }
     }
 
@@ -30,6 +33,30 @@ impl Personality {
         match self {
             Self::Ios => "\r\n",
             Self::Eos => "",
+            Self::Junos => "--- JUNOS 20.4R3.8 Kernel 32-bit  JNPR-11.0-20210618\r\n",
+        }
+    }
+
+    /// What a line begins with that means nothing.
+    pub(super) fn comment_mark(self) -> char {
+        match self {
+            Self::Ios | Self::Eos => '!',
+            Self::Junos => '#',
+        }
+    }
+
+    pub(super) fn comment_refusal(self) -> &'static str {
+        match self {
+            Self::Ios | Self::Eos => "% Invalid input",
+            Self::Junos => "unknown command.",
+        }
+    }
+
+    /// What stands at the foot of a screen that has more to come.
+    pub(super) fn pager_mark(self) -> &'static str {
+        match self {
+            Self::Ios | Self::Eos => " --More-- ",
+            Self::Junos => "---(more)---",
         }
     }
 
@@ -37,6 +64,7 @@ impl Personality {
         match self {
             Self::Ios => ios::prompt(&device.name, &line.mode),
             Self::Eos => eos::prompt(&device.name, line),
+            Self::Junos => junos::prompt(device, line),
         }
     }
 
@@ -44,6 +72,7 @@ impl Personality {
         match self {
             Self::Ios => ios::run(visit, line),
             Self::Eos => eos::run(visit, line),
+            Self::Junos => junos::run(visit, line),
         }
     }
 
@@ -51,6 +80,7 @@ impl Personality {
         match self {
             Self::Ios => ios::answer(visit, question, answer),
             Self::Eos => eos::answer(visit, question, answer),
+            Self::Junos => junos::answer(visit, question, answer),
         }
     }
 
@@ -59,6 +89,7 @@ impl Personality {
         match self {
             Self::Ios => ios::port_text(running, port),
             Self::Eos => eos::port_text(running, port),
+            Self::Junos => junos::port_text(running, port),
         }
     }
 
@@ -66,6 +97,8 @@ impl Personality {
         match self {
             Self::Ios => "[OK]\n",
             Self::Eos => "Copy completed successfully.\n",
+            // A commit saves; there is nothing else that does.
+            Self::Junos => "",
         }
     }
 
@@ -75,6 +108,7 @@ impl Personality {
             Self::Eos => {
                 "% Error copying system:/running-config to flash:/startup-config (Device or resource busy)\n"
             }
+            Self::Junos => "",
         }
     }
 
@@ -82,6 +116,7 @@ impl Personality {
         match self {
             Self::Ios => "GigabitEthernet",
             Self::Eos => "Ethernet",
+            Self::Junos => "ge-",
         }
     }
 
@@ -90,22 +125,31 @@ impl Personality {
         match self {
             Self::Ios => "1/0/",
             Self::Eos => "",
+            Self::Junos => "0/0/",
         }
     }
 
-    /// `GigabitEthernet1/0/7`, `Ethernet7`.
+    /// `GigabitEthernet1/0/7`, `Ethernet7`, `ge-0/0/7`.
     pub fn port_name(self, port: u16) -> String {
         format!("{}{}{port}", self.interface_type(), self.interface_prefix())
     }
 
-    /// `Gi1/0/7`, `Et7`.
+    /// `Gi1/0/7`, `Et7`; a name that has no short form is its own.
     pub fn short_port_name(self, port: u16) -> String {
-        format!("{}{}{port}", &self.interface_type()[..2], self.interface_prefix())
+        match self {
+            Self::Ios | Self::Eos => {
+                format!("{}{}{port}", &self.interface_type()[..2], self.interface_prefix())
+            }
+            Self::Junos => self.port_name(port),
+        }
     }
 
-    /// Two letters are the least that a device takes for an interface's type.
+    /// Two letters are the least that a device takes for an interface's type, where it may be shortened.
     pub(super) fn is_interface_type(self, word: &str) -> bool {
-        word.len() >= 2 && is_start(word, self.interface_type())
+        match self {
+            Self::Ios | Self::Eos => word.len() >= 2 && is_start(word, self.interface_type()),
+            Self::Junos => word == self.interface_type(),
+        }
     }
 
     /// The number in any accepted spelling of an interface's name.
@@ -142,7 +186,7 @@ mod tests {
 
     #[test]
     fn a_port_has_a_long_and_a_short_name_and_both_are_read_back() {
-        for personality in [Personality::Ios, Personality::Eos] {
+        for personality in [Personality::Ios, Personality::Eos, Personality::Junos] {
             for name in [personality.port_name(7), personality.short_port_name(7)] {
                 assert_eq!(personality.parse_port(&name), Some(7), "{name}");
             }

@@ -194,7 +194,8 @@ impl Shell {
         match reply {
             Reply::Silence => self.prompt(),
             Reply::Text(text) => {
-                let mut pager = Pager::new(&text, self.line.length);
+                let mut pager =
+                    Pager::new(&text, self.line.length, self.switch.plan().personality.pager_mark());
                 let page = pager.first();
                 self.waiting_for = Input::Page(pager);
                 self.turn(page);

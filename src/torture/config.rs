@@ -129,6 +129,7 @@ pub fn switch_section(switch: &SimulatedSwitch, personality: Personality, folder
     let platform = match personality {
         Personality::Ios => "cisco_ios",
         Personality::Eos => "arista_eos",
+        Personality::Junos => "juniper_junos",
     };
     format!(
         "[[switch]]\nname = \"{name}\"\nhost = \"{}\"\nssh_port = {}\nplatform = \"{platform}\"\n\

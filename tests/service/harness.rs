@@ -174,6 +174,7 @@ impl Outside {
             let platform = match (self.plan.personality)(n) {
                 Personality::Ios => "cisco_ios",
                 Personality::Eos => "arista_eos",
+                Personality::Junos => "juniper_junos",
             };
             let address = switch.address();
             let _ = write!(

@@ -8,6 +8,7 @@ mod drift;
 mod every_step;
 #[cfg(feature = "fail-points")]
 mod fault_orders;
+mod first_contact;
 mod harness;
 #[cfg(feature = "fail-points")]
 mod instances;
@@ -28,7 +29,9 @@ mod redis;
 mod rolling;
 mod secrets;
 mod stopping;
+mod switch_log;
 #[cfg(feature = "fail-points")]
 mod torture;
+mod visits;
 #[cfg(feature = "fail-points")]
 mod witnesses;

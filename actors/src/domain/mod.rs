@@ -29,6 +29,7 @@ pub mod session;
 pub mod subscription;
 pub mod text;
 pub mod time;
+pub mod transcript;
 pub mod upkeep;
 pub mod visit;
 

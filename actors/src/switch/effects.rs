@@ -5,11 +5,13 @@ use super::first_contact::{self, NotRecorded};
 use super::settle::{self, Fenced};
 use super::step::{Hands, StepFailed, limited};
 use super::task::{Duty, Task, of};
+use super::transcripts;
 use super::{Came, News, STORE_AGAIN, SwitchSupervisor, TakenUp};
 use crate::domain::failure::DriverFailure;
 use crate::domain::ids::SwitchId;
 use crate::domain::record::{Key, Record, SwitchStatus, Tag};
 use crate::domain::session::{SessionEvent, SessionState};
+use crate::domain::transcript::Subject;
 use crate::domain::visit::{StepResult, VisitOutcome, WorkItem};
 use crate::fail_points::{FailPoint, reach};
 use crate::membership::Claim;
@@ -231,14 +233,20 @@ impl SwitchSupervisor {
             let open = session.as_mut().expect("a save has its session");
             let mut unheard = 0;
             let saved = async { if stands(Safeguard::SavedAfterApply) { open.save().await } else { Ok(()) } };
-            let event = match limited(&outside, &duty, &mut unheard, saved).await {
-                Ok(()) => SessionEvent::Saved,
+            let (event, remark) = match limited(&outside, &duty, &mut unheard, saved).await {
+                Ok(()) => (SessionEvent::Saved, "# saved\n".to_owned()),
                 Err(failure) => {
                     tracing::warn!(switch = %duty.switch.id, class = ?failure.class, %failure, "a save failed and is tried again");
-                    SessionEvent::Failed { failure, over: None, jitter }
+                    let remark = format!("# not saved: {failure}\n");
+                    (SessionEvent::Failed { failure, over: None, jitter }, remark)
                 }
             };
             reach(FailPoint::ConfigurationSaved);
+            let dialog = open.take_transcript();
+            // Where every change is persistent, nothing is said.
+            if !dialog.is_empty() {
+                transcripts::keep_alone(&outside, &duty, &Subject::Save, &format!("{dialog}{remark}")).await;
+            }
             Came { session, tasks: Vec::new(), news: News::Happened(event) }
         });
     }
@@ -283,6 +291,9 @@ impl SwitchSupervisor {
         let (outside, duty) = (Arc::clone(&self.outside), self.on_duty());
         let (stopping, for_another) = (self.stopping, self.must_leave());
         self.run(context, async move {
+            if !for_another && let Err(error) = transcripts::clean_up(&outside, &duty).await {
+                tracing::debug!(switch = %duty.switch.id, %error, "old transcripts wait for the next time");
+            }
             let news = match outside.give_back(&duty.tag(), &duty.holding).await {
                 // A living holder is never displaced: it is tried until it is done. A stopping one isn't waited for.
                 Err(error) if !stopping => {

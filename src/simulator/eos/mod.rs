@@ -128,7 +128,7 @@ pub(super) fn answer(visit: &mut Visit<'_>, question: Question, answer: &str) ->
             }
         }
         Question::ConfirmReload if answer.is_empty() || answer.starts_with('y') => Reply::Reboot,
-        Question::ConfirmReload | Question::SaveDestination => Reply::Silence,
+        Question::ConfirmReload | Question::SaveDestination | Question::LeaveUncommitted => Reply::Silence,
     }
 }
 

@@ -3,10 +3,13 @@
 //! A file is read, every pattern and template in it is compiled, and every template is rendered once, before anything is
 //! connected to. What is wrong is named with the file and the key.
 
+mod dead_man;
 mod shell;
 
+pub use dead_man::{Candidate, Committed, DeadMan, Look, NAME, Waiting};
 pub use shell::{Comment, Question, Shell};
 
+use self::dead_man::{CandidateFile, DeadManFile};
 use super::judge::{Judgement, OutputPatterns};
 use super::scanner::Answer;
 use super::template::Templates;
@@ -22,9 +25,10 @@ use switchyard_actors::domain::text::MacAddress;
 use switchyard_actors::ports::driver::Intent;
 
 /// The files that ship.
-const BUILT_IN: [(&str, &str); 3] = [
+const BUILT_IN: [(&str, &str); 4] = [
     ("cisco_ios", include_str!("../../../config/platforms/cisco_ios.toml")),
     ("arista_eos", include_str!("../../../config/platforms/arista_eos.toml")),
+    ("juniper_junos", include_str!("../../../config/platforms/juniper_junos.toml")),
     ("openvswitch", include_str!("../../../config/platforms/openvswitch.toml")),
 ];
 
@@ -53,6 +57,10 @@ struct File {
     restore: BlockFile,
     #[serde(default)]
     save: Option<SaveFile>,
+    #[serde(default)]
+    candidate: Option<CandidateFile>,
+    #[serde(default)]
+    dead_man: Option<DeadManFile>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -154,6 +162,10 @@ pub struct Platform {
     pub output: OutputPatterns,
     /// How to save; `None` where every change is persistent, or none can be.
     pub save: Option<Save>,
+    /// Where lines edit a copy that a commit makes run.
+    pub candidate: Option<Candidate>,
+    /// Where the device takes back what isn't confirmed.
+    pub dead_man: Option<DeadMan>,
     read: Read,
     variables: BTreeMap<String, String>,
     templates: Templates,
@@ -355,8 +367,17 @@ impl Platform {
         for (key, block) in [("provision", &file.provision), ("restore", &file.restore)] {
             templates.add(key, &block.lines).map_err(|why| compiler.faulty(&format!("{key}.lines"), why))?;
         }
+        let has_candidate = file.candidate.is_some();
+        if file.transport == Transport::Exec && (has_candidate || file.dead_man.is_some()) {
+            return Err(compiler.faulty("transport", "\"exec\" can have neither [candidate] nor [dead_man]"));
+        }
+        let candidate = file.candidate.as_ref().map(|file| compiler.candidate(file)).transpose()?;
+        let dead_man =
+            file.dead_man.as_ref().map(|file| compiler.dead_man(file, has_candidate)).transpose()?;
         let platform = Self {
             name: file.name,
+            candidate,
+            dead_man,
             transport: file.transport,
             shell: file.shell.as_ref().map(|shell| compiler.shell(shell)).transpose()?,
             output: compiler.output(&file.output)?,

@@ -1,6 +1,7 @@
 //! What a line, a terminal and a device that is in the middle of something else do to output, drawn from a seed.
 
 use super::player::Pieces;
+use regex::Regex;
 
 const LOG: &str = "\r\n*Mar  1 00:07:12.345: %LINEPROTO-5-UPDOWN: Line protocol on Interface GigabitEthernet1/0/9, changed state to up\r\n";
 
@@ -28,6 +29,20 @@ pub fn places(bytes: &[u8]) -> Vec<usize> {
         }
     }
     places
+}
+
+/// Where a log message could come in: not inside another, which a device prints whole.
+pub fn places_for_a_log_line(bytes: &[u8]) -> Vec<usize> {
+    let mnemonic = Regex::new(r"%[A-Z][A-Z0-9_]*-\d-[A-Z0-9_]+:").expect("a pattern");
+    let mut logs = Vec::new();
+    let mut from = 0;
+    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        if mnemonic.is_match(&String::from_utf8_lossy(line)) {
+            logs.push(from + 1..from + line.len());
+        }
+        from += line.len();
+    }
+    places(bytes).into_iter().filter(|at| !logs.iter().any(|log| log.contains(at))).collect()
 }
 
 pub fn with(bytes: &[u8], at: usize, what: &[u8]) -> Vec<u8> {
@@ -66,15 +81,20 @@ impl Dice {
     /// One stretch of the device's words: up to two intrusions, and cut into pieces.
     pub fn tamper(&mut self, bytes: &[u8]) -> Pieces {
         // From the back, so that nothing comes into what came in itself: a device prints a log message whole.
-        let places = places(bytes);
-        let intrusions = if places.is_empty() { 0 } else { self.below(3) };
-        let mut chosen: Vec<_> = (0..intrusions).map(|_| places[self.below(places.len())]).collect();
-        chosen.sort_unstable_by(|one, other| other.cmp(one));
+        let mut chosen: Vec<_> = (0..self.below(3)).filter_map(|_| self.somewhere(bytes)).collect();
+        chosen.sort_unstable_by(|(one, _), (other, _)| other.cmp(one));
         let mut bytes = bytes.to_vec();
-        for at in chosen {
-            bytes = with(&bytes, at, &self.intrusion());
+        for (at, what) in chosen {
+            bytes = with(&bytes, at, &what);
         }
         self.cut(&bytes)
+    }
+
+    fn somewhere(&mut self, bytes: &[u8]) -> Option<(usize, Vec<u8>)> {
+        let what = self.intrusion();
+        let places = if what == log_line() { places_for_a_log_line(bytes) } else { places(bytes) };
+        let at = self.below(places.len());
+        places.get(at).map(|at| (*at, what))
     }
 
     fn cut(&mut self, mut bytes: &[u8]) -> Pieces {

@@ -1,7 +1,7 @@
 //! What must hold of every recording, however it is cut and interrupted.
 
 use super::super::{Platform, Platforms};
-use super::mutation::{Dice, log_line, places, with};
+use super::mutation::{Dice, log_line, places_for_a_log_line, with};
 use super::player::{Pieces, Player, Verdict};
 use super::recording::{Exchange, Expected, Recording};
 use std::cmp::Ordering;
@@ -79,7 +79,7 @@ fn a_log_line_anywhere_leaves_the_verdict_or_leaves_it_to_a_reading() {
     let (mut replays, mut same) = (0, 0);
     each(|player, exchange| {
         for (number, stretch) in stretches(player, exchange).iter().enumerate() {
-            for at in places(stretch) {
+            for at in places_for_a_log_line(stretch) {
                 let verdict = player.play(exchange, |n, bytes| match n == number {
                     true => whole(&with(bytes, at, &log_line())),
                     false => whole(bytes),
