@@ -263,6 +263,7 @@ impl Driver {
             transcript,
             guard: guard.clone(),
             first_seen_host_key: connection.first_seen_host_key,
+            said: Vec::new(),
             standing: Standing::Unknown,
             _lane: connection.lane,
         };

@@ -8,6 +8,7 @@ mod dead_man;
 mod intents;
 mod introduction;
 mod openssh;
+mod visits;
 
 use super::scanner::Answer;
 use super::*;
