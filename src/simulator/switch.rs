@@ -227,6 +227,19 @@ impl SimulatedSwitch {
         self.change(|state| state.device.changed_by_somebody(before, Instant::now()));
     }
 
+    /// A port is as on a switch that nobody has configured, and so it comes back from a reboot.
+    ///
+    /// # Panics
+    /// If the switch has no such port.
+    pub fn forget_running(&self, port: &str) {
+        let port = self.port_number(port).expect("the switch has this port");
+        let factory = PortConfig::factory(self.plan.personality);
+        self.change(|state| {
+            state.device.running.put_port(port, factory.clone());
+            state.device.startup.put_port(port, factory);
+        });
+    }
+
     /// The start-up configuration of a port becomes that of a switch nobody has configured, as when an older file was put
     /// back: the next reboot brings it.
     ///

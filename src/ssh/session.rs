@@ -132,9 +132,14 @@ impl Session {
     }
 
     async fn send_line(&mut self, platform: &Platform, line: &str) -> Result<(), DriverFailure> {
+        let was_outside = self.must_configure(platform, "").is_err();
         let answer = self.command(platform, line).await?;
-        self.must_configure(platform, line)?;
-        match platform.judge(&answer) {
+        let judged = platform.judge(&answer);
+        // Behind a line that stepped out on purpose, a refusal is about the line, although it leaves us where we stood.
+        if !(was_outside && matches!(judged, Judgement::Bad { .. })) {
+            self.must_configure(platform, line)?;
+        }
+        match judged {
             Judgement::Fine => Ok(()),
             Judgement::Unclear(unclear) => {
                 self.transcript.remark(&format!("unclear, left to the read-back: {}", unclear.join(" / ")));
@@ -182,6 +187,10 @@ impl Session {
         shell: &Shell,
     ) -> Result<(), DriverFailure> {
         let line = &shell.leave_configuration;
+        if !self.stands_at(&shell.configuration_prompt) {
+            // The last line stepped out of it on purpose.
+            return Ok(());
+        }
         let mut refused = None;
         for _ in 0..LEVELS {
             let stood_at = self.prompt().to_owned();
@@ -229,7 +238,11 @@ impl Session {
 
     /// A session that fell out of the configuration mode says no to every line, and none of these is about the line.
     fn must_configure(&self, platform: &Platform, line: &str) -> Result<(), DriverFailure> {
-        let fits = |shell: &Shell| self.stands_at(&shell.configuration_prompt);
+        let may_leave = |shell: &Shell| {
+            let on_purpose = shell.may_leave.as_ref().is_some_and(|lines| lines.is_match(line));
+            on_purpose && self.stands_at(&shell.privileged_prompt)
+        };
+        let fits = |shell: &Shell| self.stands_at(&shell.configuration_prompt) || may_leave(shell);
         if platform.shell.as_ref().is_none_or(fits) { Ok(()) } else { Err(self.wrong_mode(line)) }
     }
 
@@ -348,10 +361,18 @@ impl SwitchSession for Session {
         let answer =
             dialog.converse(shell, &save.command, &save.questions, limit, &mut self.transcript).await?;
         self.must_be_privileged(platform, &save.command)?;
-        if save.saved_if.is_match(&answer.text) {
+        let mut said = answer.text;
+        if let Some(check) = &save.check {
+            let checked = self.command(platform, check).await?;
+            self.must_be_privileged(platform, check)?;
+            if save.saved_if.is_match(&checked.text) {
+                return Ok(());
+            }
+            said.push_str(&checked.text);
+        } else if save.saved_if.is_match(&said) {
             return Ok(());
         }
-        Err(self.refused(&save.command, answer.text.trim(), FailureClass::SaveFailed))
+        Err(self.refused(&save.command, said.trim(), FailureClass::SaveFailed))
     }
 
     fn take_transcript(&mut self) -> String {

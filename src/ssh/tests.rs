@@ -1,9 +1,11 @@
 //! The driver against simulated switches: real SSH, real dialogs, faults on order.
 
 mod access;
+mod classes;
 mod cut;
 mod cutter;
 mod dead_man;
+mod intents;
 mod openssh;
 
 use super::scanner::Answer;
@@ -141,10 +143,22 @@ fn want(mac: Option<&str>) -> PortConfig {
     }
 }
 
-const ALL: [Personality; 4] = [Personality::Ios, Personality::Eos, Personality::Junos, Personality::Aoscx];
+const ALL: [Personality; 6] = [
+    Personality::Ios,
+    Personality::Eos,
+    Personality::Junos,
+    Personality::Aoscx,
+    Personality::EdgeSwitch,
+    Personality::AosS,
+];
 
 /// Those that keep what runs and what a reboot brings apart.
-const SAVING: [Personality; 3] = [Personality::Ios, Personality::Eos, Personality::Aoscx];
+const SAVING: [Personality; 5] =
+    [Personality::Ios, Personality::Eos, Personality::Aoscx, Personality::EdgeSwitch, Personality::AosS];
+
+/// Those whose command line takes comments, which frame their answers.
+const COMMENTING: [Personality; 4] =
+    [Personality::Ios, Personality::Eos, Personality::Junos, Personality::Aoscx];
 
 fn platform_of(personality: Personality) -> &'static str {
     match personality {
@@ -152,6 +166,8 @@ fn platform_of(personality: Personality) -> &'static str {
         Personality::Eos => "arista_eos",
         Personality::Junos => "juniper_junos",
         Personality::Aoscx => "aruba_aoscx",
+        Personality::EdgeSwitch => "ubiquiti_edgeswitch",
+        Personality::AosS => "aruba_aoss",
     }
 }
 
@@ -199,6 +215,22 @@ fn lines_of(personality: Personality) -> Lines {
             enter: "configure terminal",
             leave: "end",
             refusal: "Invalid input: vlan",
+        },
+        Personality::EdgeSwitch => Lines {
+            access_vlan: "vlan pvid 142",
+            another: "no shutdown",
+            read: "show running-config",
+            enter: "configure",
+            leave: "exit",
+            refusal: "% Invalid input detected at '^' marker.",
+        },
+        Personality::AosS => Lines {
+            access_vlan: "untagged 7",
+            another: "enable",
+            read: "show running-config",
+            enter: "configure",
+            leave: "end",
+            refusal: "Invalid input: untagged",
         },
     }
 }
@@ -383,7 +415,7 @@ fn fall_back(pattern: &str, to: FallBack) -> Fault {
 
 #[tokio::test]
 async fn each_way_to_lose_a_dialog_has_its_class() {
-    for personality in ALL {
+    for personality in COMMENTING {
         let line = lines_of(personality);
         let vlan = || line.access_vlan.to_owned();
         let faults = [
@@ -420,7 +452,7 @@ async fn each_way_to_lose_a_dialog_has_its_class() {
 
 #[tokio::test]
 async fn log_lines_and_garbage_between_the_lines_are_read_past() {
-    for personality in ALL {
+    for personality in COMMENTING {
         let bench = Bench::new(personality, |_| ()).await;
         let mut session = bench.opened().await;
         let line =
@@ -636,7 +668,7 @@ fn with_platform(bench: &mut Bench, change: impl Fn(&str) -> String) {
 
 #[tokio::test]
 async fn a_switch_that_takes_no_comments_is_spoken_to_without_and_one_that_does_never_runs_them() {
-    for personality in ALL {
+    for personality in COMMENTING {
         for refuses_comments in [false, true] {
             let bench = Bench::new(personality, |plan| plan.refuses_comments = refuses_comments).await;
             let mut session = bench.opened().await;
@@ -654,7 +686,7 @@ async fn a_switch_that_takes_no_comments_is_spoken_to_without_and_one_that_does_
 
 #[tokio::test]
 async fn a_pager_that_should_not_be_there_is_answered_and_never_cuts_what_is_read() {
-    for personality in ALL {
+    for personality in COMMENTING {
         let mut bench = Bench::new(personality, |_| ()).await;
         let clean = {
             let mut session = bench.opened().await;

@@ -74,6 +74,7 @@ pub(super) fn prompt(name: &str, mode: &Mode) -> String {
         Mode::PolicyMap(_) => "(config-pmap)#",
         Mode::PolicyClass { .. } => "(config-pmap-c)#",
         Mode::Police { .. } => "(config-pmap-c-police)#",
+        Mode::VlanDatabase | Mode::ClassMap(_) => "(config)#",
     };
     let cut: String = name.chars().take(NAME_IN_CONFIGURATION).collect();
     format!("{cut}{suffix}")
@@ -125,7 +126,7 @@ pub(super) fn answer(visit: &mut Visit<'_>, question: Question, answer: &str) ->
         Question::SaveDestination if answer.is_empty() || answer == "startup-config" => SAVE,
         Question::SaveDestination => Reply::line("%Error copying (Invalid argument)"),
         Question::ConfirmReload if answer.is_empty() || answer.starts_with('y') => Reply::Reboot,
-        Question::ConfirmReload | Question::LeaveUncommitted => Reply::Silence,
+        Question::ConfirmReload | Question::ConfirmSave | Question::LeaveUncommitted => Reply::Silence,
     }
 }
 

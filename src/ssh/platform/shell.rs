@@ -27,6 +27,8 @@ pub(super) struct ShellFile {
     #[serde(default = "newline")]
     line_end: String,
     #[serde(default)]
+    may_leave: Option<String>,
+    #[serde(default)]
     comment: Option<String>,
     #[serde(default)]
     questions: Vec<LineQuestionFile>,
@@ -112,6 +114,8 @@ pub struct Shell {
     pub enter_configuration: String,
     /// Leaves it.
     pub leave_configuration: String,
+    /// Lines of a block that may be answered outside of it: there are devices on which part of a port is set elsewhere.
+    pub may_leave: Option<Regex>,
     /// Captures the device's name from its prompt.
     pub host_name: Regex,
     /// What ends a line that is typed.
@@ -134,6 +138,7 @@ impl Shell {
 impl Compiler<'_> {
     pub(super) fn shell(&self, file: &ShellFile) -> Result<Shell, PlatformError> {
         let questions = file.questions.iter().map(|question| self.line_question(question));
+        let may_leave = file.may_leave.as_ref().map(|lines| self.regex("shell.may_leave", lines));
         Ok(Shell {
             prompt: self.regex("shell.prompt", &file.prompt)?,
             endings: Endings::of(&file.prompt).or(&Endings::of(&file.pager)),
@@ -151,6 +156,7 @@ impl Compiler<'_> {
             opening: file.opening.clone(),
             enter_configuration: file.enter_configuration.clone(),
             leave_configuration: file.leave_configuration.clone(),
+            may_leave: may_leave.transpose()?,
             host_name: self.capture("shell.host_name", &file.host_name)?,
             line_end: self.line_end(&file.line_end)?,
             comment: file.comment.as_deref().map(|comment| self.comment(comment)).transpose()?,
