@@ -3,6 +3,7 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
+use uuid::Uuid;
 
 /// Turns a paid checkout into a live switch port: exactly once, over SSH, with a signed webhook.
 #[derive(Debug, Parser)]
@@ -36,6 +37,17 @@ Examples:
 
 It is in builds with the feature fail-points alone: cargo build --release --features fail-points";
 
+const PLATFORM_TEST: &str = "\
+A transcript is a text file that ends in .txt: `<` before what the device sent, `>` before what was typed, `=` before what the
+exchange comes to. Those whose head names another platform are left out. Each exchange is played twice, its bytes at once and one
+by one; what comes to something else is printed with its file and line, what was expected, what was judged, and of which words.
+docs/platforms.md says how to write a platform file, and how to record a transcript.
+
+Exit codes: 0 every exchange came to its verdict, 1 not so, 2 wrong usage, 78 the platform file or a transcript can't be used.
+
+Example:
+  switchyard platform test config/platforms/cisco_ios.toml --transcript tests/transcripts";
+
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -57,6 +69,12 @@ pub enum Command {
     },
     /// Check the configuration, the platform files and an inventory, and name everything that is wrong.
     CheckConfig(CheckArgs),
+    /// Try a platform file, without a switch.
+    Platform {
+        /// What to do with it.
+        #[command(subcommand)]
+        action: PlatformAction,
+    },
     /// List the switches: platform, address, open work, quarantine, drift that an operator must look at.
     Switches(StoreArgs),
     /// Compare a switch's managed ports with what they should be, and repair what differs within the limits.
@@ -67,6 +85,12 @@ pub enum Command {
     Check(CheckSwitchArgs),
     /// List what checks found: when, what differed, what was done.
     Drift(DriftArgs),
+    /// Look into one switch.
+    Switch {
+        /// How.
+        #[command(subcommand)]
+        action: SwitchAction,
+    },
     /// Release a switch from quarantine, and its ports that were set aside; its queue goes on.
     Release(ReleaseArgs),
     /// List events that could not be delivered.
@@ -84,6 +108,54 @@ pub enum Command {
         #[arg(long)]
         sandbox: bool,
     },
+}
+
+/// What to do with a platform file.
+#[derive(Debug, Subcommand)]
+pub enum PlatformAction {
+    /// Replay recorded sessions against it: each exchange must come to the verdict that its transcript names.
+    #[command(after_help = PLATFORM_TEST)]
+    Test(PlatformTestArgs),
+}
+
+/// For `platform test`.
+#[derive(Debug, Args)]
+pub struct PlatformTestArgs {
+    /// The platform file.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// The folder with the transcripts.
+    #[arg(long, value_name = "DIR")]
+    pub transcript: PathBuf,
+}
+
+/// How to look into a switch.
+#[derive(Debug, Subcommand)]
+pub enum SwitchAction {
+    /// Print what was said on its sessions: by job, for repairs without a job, and for saves. Lines of ours begin with >, remarks
+    /// with #; no secret is in it.
+    #[command(
+        after_help = "Examples:\n  switchyard switch log access-sw-17 --last 3\n  switchyard switch log access-sw-17 \
+                      --job 019ac3f2-5b7e-7d10-8a53-0b1f6c2d9e44\n\nHow long and how much is kept: [retention] in \
+                      config/default.toml."
+    )]
+    Log(SwitchLogArgs),
+}
+
+/// For `switch log`.
+#[derive(Debug, Args)]
+pub struct SwitchLogArgs {
+    /// The switch, by its name in the inventory.
+    pub switch: String,
+    /// Of this job alone.
+    #[arg(long, value_name = "ID")]
+    pub job: Option<Uuid>,
+    /// How many, the last said last.
+    #[arg(long, default_value_t = 10)]
+    pub last: usize,
+    /// The service's configuration: it names the store.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
 }
 
 /// What to do with the inventory.
@@ -210,7 +282,11 @@ pub enum Play {
     Ios,
     /// Arista EOS.
     Eos,
-    /// Both in turn.
+    /// Juniper Junos.
+    Junos,
+    /// HPE Aruba AOS-CX.
+    Aoscx,
+    /// IOS and EOS in turn.
     Mixed,
 }
 

@@ -2,16 +2,19 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr)] // answering on the terminal is what this module is for
 
+pub mod platform;
 pub mod store;
 
 use crate::cli::{
     ApplyArgs, CheckArgs, CheckSwitchArgs, DriftArgs, Play, ReleaseArgs, SimulateArgs, StoreArgs,
+    SwitchLogArgs,
 };
 use crate::config::{Config, ConfigError, Engine};
 use crate::control::{self, Answer, Question};
 use crate::inventory::ApplyError;
-use crate::operations::drift;
+use crate::operations::{drift, transcripts};
 use crate::simulator::{Addressing, Personality, SimulatedFleet, SwitchPlan};
+use crate::ssh::replay::TranscriptError;
 use crate::ssh::{PlatformError, Platforms};
 use crate::store::OpenStore;
 use crate::{inventory, operations, startup};
@@ -20,6 +23,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
+use switchyard_actors::domain::ids::JobId;
 use switchyard_actors::domain::inventory::ApiKeyHash;
 use uuid::Uuid;
 
@@ -37,6 +41,7 @@ pub fn exit_code(error: &anyhow::Error) -> ExitCode {
     let faulty = error.chain().any(|cause| {
         cause.is::<ConfigError>()
             || cause.is::<PlatformError>()
+            || cause.is::<TranscriptError>()
             || cause.is::<FaultyInput>()
             || matches!(cause.downcast_ref(), Some(ApplyError::Faulty(_)))
     });
@@ -182,6 +187,20 @@ pub async fn list_drift(args: DriftArgs) -> anyhow::Result<()> {
         .await
 }
 
+/// `switch log`.
+///
+/// # Errors
+/// When there is no such switch or job, or the store can't be read.
+pub async fn switch_log(args: SwitchLogArgs) -> anyhow::Result<()> {
+    let config = Config::load(args.config.as_deref())?;
+    let SwitchLogArgs { switch, job, last, .. } = args;
+    let question = Question::SwitchLog { switch: switch.clone(), job, last };
+    ask_or_open(&config, question, async move |open| {
+        transcripts::list(&*open.store, &switch, job.map(JobId), last).await
+    })
+    .await
+}
+
 /// `api-key`.
 pub fn new_api_key(sandbox: bool) {
     let prefix = if sandbox { "sy_sb_" } else { "sy_live_" };
@@ -197,6 +216,8 @@ pub async fn simulate(args: SimulateArgs) -> anyhow::Result<()> {
     let personality = |n: usize| match args.personality {
         Play::Ios => Personality::Ios,
         Play::Eos => Personality::Eos,
+        Play::Junos => Personality::Junos,
+        Play::Aoscx => Personality::Aoscx,
         Play::Mixed if n.is_multiple_of(2) => Personality::Ios,
         Play::Mixed => Personality::Eos,
     };
@@ -233,6 +254,8 @@ fn inventory_of(fleet: &SimulatedFleet, ports: u16, personality: impl Fn(usize) 
         let platform = match personality(n) {
             Personality::Ios => "cisco_ios",
             Personality::Eos => "arista_eos",
+            Personality::Junos => "juniper_junos",
+            Personality::Aoscx => "aruba_aoscx",
         };
         let address = switch.address();
         let _ = write!(

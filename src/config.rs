@@ -147,6 +147,7 @@ impl Config {
             ("supervision.max_opening", self.supervision.max_opening as u64),
             ("supervision.max_looking", self.supervision.max_looking as u64),
             ("supervision.step_ms", self.supervision.step_ms),
+            ("supervision.visit_ports", self.supervision.visit_ports as u64),
             ("supervision.sweep_ms", self.supervision.sweep_ms),
             ("supervision.repair_panics", u64::from(self.supervision.repair_panics)),
             ("delivery.attempts", u64::from(self.delivery.attempts)),
@@ -168,9 +169,25 @@ impl Config {
                 .cluster
                 .check()
                 .and_then(|()| self.graph().check_panics())
+                .and_then(|()| self.check_dead_man())
                 .and_then(|()| self.store.redis.check())
                 .and_then(|()| self.ssh.check()),
         }
+    }
+
+    /// A commit must end within its step, and what it leaves must be read back and confirmed in time.
+    fn check_dead_man(&self) -> Result<(), String> {
+        let (minutes, commit_ms, step_ms) =
+            (self.ssh.dead_man_minutes, self.ssh.commit_ms, self.supervision.step_ms);
+        if !(1..=59).contains(&minutes) {
+            return Err(format!("ssh.dead_man_minutes is {minutes}: 1 to 59 is accepted"));
+        }
+        if commit_ms == 0 || commit_ms >= step_ms {
+            return Err(format!(
+                "ssh.commit_ms is {commit_ms}: 1 or more is accepted, and less than supervision.step_ms = {step_ms}"
+            ));
+        }
+        Ok(())
     }
 
     /// The part that the graph takes.
@@ -299,9 +316,9 @@ mod tests {
              cluster.margin_ms"
         );
         assert_eq!(
-            fault("[supervision]\nquarantine_panics = 6"),
-            "my.toml: supervision.quarantine_panics is 6: more than job.panics and supervision.repair_panics together \
-             is accepted, 6, or one job would quarantine its switch"
+            fault("[supervision]\nquarantine_panics = 8"),
+            "my.toml: supervision.quarantine_panics is 8: more than job.panics and supervision.repair_panics together, and \
+             one more for each where supervision.visit_ports isn't 1, is accepted, 8, or one job would quarantine its switch"
         );
         assert_eq!(
             fault("[ssh]\nlegacy_cpu_percent = 0"),

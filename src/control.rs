@@ -15,6 +15,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
+use uuid::Uuid;
 
 /// Spoken by both sides; another one is refused.
 const VERSION: u32 = 1;
@@ -60,6 +61,15 @@ pub enum Question {
     ListDrift {
         /// Of this switch; of all when there is none.
         switch: Option<String>,
+    },
+    /// Print what was said on a switch's sessions.
+    SwitchLog {
+        /// Its name.
+        switch: String,
+        /// Of this job alone.
+        job: Option<Uuid>,
+        /// How many.
+        last: usize,
     },
     /// List the dead letters.
     DeadLetters,

@@ -3,7 +3,9 @@
 use anyhow::Context as _;
 use clap::Parser;
 use std::process::ExitCode;
-use switchyard::cli::{Cli, Command, InventoryAction, ServeArgs, StoreAction, TortureArgs};
+use switchyard::cli::{
+    Cli, Command, InventoryAction, PlatformAction, ServeArgs, StoreAction, SwitchAction, TortureArgs,
+};
 use switchyard::commands;
 use switchyard::config::Config;
 use switchyard::signals::StopSignal;
@@ -32,9 +34,11 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Store { action: StoreAction::Export(args) } => commands::store::export(args).await?,
         Command::Store { action: StoreAction::Import(args) } => commands::store::import(args).await?,
         Command::CheckConfig(args) => commands::check_config(&args).await?,
+        Command::Platform { action: PlatformAction::Test(args) } => commands::platform::test(&args)?,
         Command::Switches(args) => commands::list_switches(args).await?,
         Command::Check(args) => commands::check(args).await?,
         Command::Drift(args) => commands::list_drift(args).await?,
+        Command::Switch { action: SwitchAction::Log(args) } => commands::switch_log(args).await?,
         Command::Release(args) => commands::release(args).await?,
         Command::DeadLetters(args) => commands::dead_letters(args).await?,
         Command::Simulate(args) => commands::simulate(args).await?,

@@ -1,6 +1,7 @@
 //! What an operator asks for: answered in lines of text, by the service that has the store or by the command line itself.
 
 pub mod drift;
+pub mod transcripts;
 
 use crate::inventory::{self, Applied, ApplyError, ProcessSecrets, Surroundings};
 use crate::machine::{SystemClock, SystemEntropy, rfc3339};

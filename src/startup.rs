@@ -308,6 +308,9 @@ impl Operator {
                 Ok(lines)
             }
             Question::ListDrift { switch } => operations::drift::list(&*self.store, switch.as_deref()).await,
+            Question::SwitchLog { switch, job, last } => {
+                operations::transcripts::list(&*self.store, &switch, job.map(JobId), last).await
+            }
             Question::Check { switch, repair } => {
                 let id = operations::find_switch(&*self.store, &switch).await?;
                 self.graph.check(&id, operations::drift::consent(repair)).await?;

@@ -15,7 +15,7 @@ use crate::domain::failure::{DriverFailure, FailureClass};
 use crate::domain::ids::{CommitId, SwitchId};
 use crate::domain::record::Tag;
 use crate::domain::restart::{RestartEffect, RestartEvent, RestartPolicy, RestartState, Run};
-use crate::domain::session::WorkItem;
+use crate::domain::visit::WorkItem;
 use crate::fail_points::{FailPoint, reach};
 use crate::outside::{Outside, Wakes};
 use crate::safeguards::{Safeguard, stands};
@@ -166,7 +166,10 @@ impl Fleet {
         let note = at_work.read();
         let run = Run { lasted_millis: millis_since(since), progressed: note.progressed };
         let (restarts, effect) = past.restarts.apply(RestartEvent::Panicked(run), &self.policy);
-        let over = note.item.as_ref().map_or_else(|| "the switch itself".into(), WorkItem::to_member);
+        let over = match note.items.as_slice() {
+            [] => "the switch itself".to_owned(),
+            items => items.iter().map(WorkItem::to_member).collect::<Vec<_>>().join(", "),
+        };
         let wait_millis = match effect {
             RestartEffect::Restart { wait_millis } => wait_millis,
             RestartEffect::Escalate { wait_millis } => {
@@ -175,9 +178,7 @@ impl Fleet {
             }
         };
         tracing::error!(switch = %id, over, ?restarts, wait_millis, "a supervisor panicked and is restarted");
-        if let Some(item) = note.item {
-            past.aftermath.charge(CommitId(self.outside.entropy.uuid()), item);
-        }
+        past.aftermath.charge(CommitId(self.outside.entropy.uuid()), note.items);
         (Past { restarts, ..past }, Duration::from_millis(wait_millis))
     }
 

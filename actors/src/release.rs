@@ -5,8 +5,8 @@
 use crate::domain::ids::{CommitId, PortName, PortRef, SwitchId};
 use crate::domain::port::PortState;
 use crate::domain::record::{Index, Key, PortRecord, Record, SwitchStatus, Tag};
-use crate::domain::session::WorkItem;
 use crate::domain::time::UnixMillis;
+use crate::domain::visit::WorkItem;
 use crate::outside::{put, unchanged};
 use crate::ports::store::{Commit, CommitError, Denial, Durability, Order, Store, Stored, Write};
 use crate::ports::{Clock, Entropy};

@@ -53,6 +53,8 @@ pub struct SupervisionSettings {
     pub step_ms: u64,
     /// How long a session stays open with nothing to do.
     pub idle_ms: u64,
+    /// Most ports of one visit to a switch; 1 is one after another.
+    pub visit_ports: usize,
     /// How long an applied port may wait for its save while other jobs come first.
     pub save_longest_wait_ms: u64,
     /// How long a dirty port waits before it is tried again, and, at most, a save that failed.
@@ -99,11 +101,23 @@ pub struct RetentionSettings {
     pub full_days: u64,
     /// How often the store is asked for what is due.
     pub sweep_ms: u64,
+    /// Days that what was said on a switch's sessions is kept after the last word.
+    pub transcript_days: u64,
+    /// How many such texts of one switch are kept, one a job; the oldest goes first.
+    pub transcripts_per_switch: usize,
+    /// The most that is kept of one, over all attempts of its job; the oldest lines go first.
+    pub transcript_bytes: usize,
 }
 
 impl Default for RetentionSettings {
     fn default() -> Self {
-        Self { full_days: 30, sweep_ms: 3_600_000 }
+        Self {
+            full_days: 30,
+            sweep_ms: 3_600_000,
+            transcript_days: 30,
+            transcripts_per_switch: 200,
+            transcript_bytes: 65_536,
+        }
     }
 }
 
@@ -112,6 +126,12 @@ impl RetentionSettings {
     #[must_use]
     pub fn keep_ms(&self) -> u64 {
         self.full_days.saturating_mul(86_400_000)
+    }
+
+    /// The days of transcripts, in milliseconds.
+    #[must_use]
+    pub fn transcript_keep_ms(&self) -> u64 {
+        self.transcript_days.saturating_mul(86_400_000)
     }
 }
 
@@ -274,6 +294,7 @@ impl Default for SupervisionSettings {
             max_looking: 256,
             step_ms: 120_000,
             idle_ms: 60_000,
+            visit_ports: 32,
             save_longest_wait_ms: 30_000,
             repair_ms: 60_000,
             sweep_ms: 10_000,
@@ -367,13 +388,16 @@ impl GraphSettings {
     /// # Errors
     /// The key, the value seen, and what is accepted.
     pub fn check_panics(&self) -> Result<(), String> {
-        let by_one_job = self.job.panics.saturating_add(self.supervision.repair_panics);
+        // A panic over many at once is charged to none of them, and then each is visited alone: once as a job, once as a repair.
+        let together = if self.supervision.visit_ports > 1 { 2 } else { 0 };
+        let alone = self.job.panics.saturating_add(self.supervision.repair_panics);
+        let by_one_job = alone.saturating_add(together);
         if self.supervision.quarantine_panics > by_one_job {
             return Ok(());
         }
         Err(format!(
-            "supervision.quarantine_panics is {}: more than job.panics and supervision.repair_panics together is \
-             accepted, {by_one_job}, or one job would quarantine its switch",
+            "supervision.quarantine_panics is {}: more than job.panics and supervision.repair_panics together, and \
+             one more for each where supervision.visit_ports isn't 1, is accepted, {by_one_job}, or one job would quarantine its switch",
             self.supervision.quarantine_panics
         ))
     }

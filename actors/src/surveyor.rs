@@ -7,8 +7,8 @@
 use crate::domain::drift::{CheckOrder, SwitchDrift};
 use crate::domain::ids::{CommitId, SwitchId};
 use crate::domain::record::{Index, Key, Record, SwitchStatus, Tag};
-use crate::domain::session::WorkItem;
 use crate::domain::time::UnixMillis;
+use crate::domain::visit::WorkItem;
 use crate::fail_points::{FailPoint, reach};
 use crate::outside::{Outside, Wakes, put, unchanged};
 use crate::ports::Entropy;

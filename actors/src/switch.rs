@@ -20,14 +20,16 @@ mod settle;
 mod standing;
 mod step;
 mod task;
+mod transcripts;
 
 use crate::domain::contact::Contact;
 use crate::domain::failure::DriverFailure;
 use crate::domain::ids::{PortName, SwitchId};
 use crate::domain::record::Tag;
 use crate::domain::save_pace::SavePace;
-use crate::domain::session::{Errand, SessionEffect, SessionEvent, SessionState, Visit};
+use crate::domain::session::{Errand, SessionEffect, SessionEvent, SessionState};
 use crate::domain::time::UnixMillis;
+use crate::domain::visit::{Visit, WorkItem};
 use crate::outside::{Outside, Wakes};
 use crate::ports::driver::SwitchSession;
 use crate::ports::store::StoreUnavailable;
@@ -131,7 +133,7 @@ enum TakenUp {
 /// What an effect brings back.
 struct Came {
     session: Session,
-    task: Option<Box<Task>>,
+    tasks: Vec<Task>,
     news: News,
 }
 
@@ -143,7 +145,8 @@ pub struct SwitchSupervisor {
     duty: Option<Duty>,
     state: SessionState,
     session: Session,
-    task: Option<Box<Task>>,
+    /// Those of the visit that is under way, in its order.
+    tasks: Vec<Task>,
     saving: Vec<PortName>,
     save_pace: SavePace,
     proven: BTreeSet<PortName>,
@@ -171,7 +174,7 @@ impl SwitchSupervisor {
             duty: None,
             state: SessionState::Idle,
             session: None,
-            task: None,
+            tasks: Vec::new(),
             saving: Vec::new(),
             save_pace: SavePace::default(),
             proven: BTreeSet::new(),
@@ -193,7 +196,7 @@ impl SwitchSupervisor {
         context.spawn(effect.into_actor(self).map(|came, supervisor, context| {
             supervisor.busy = false;
             supervisor.session = came.session;
-            supervisor.task = came.task;
+            supervisor.tasks = came.tasks;
             supervisor.learn(came.news, context);
             supervisor.pump(context);
         }));
@@ -243,21 +246,28 @@ impl SwitchSupervisor {
 
     /// Notes what is in its hands now: opening, saving and closing are for the switch as a whole.
     fn note_work(&self, effect: &SessionEffect) {
-        match (effect, &self.task) {
-            (SessionEffect::RunStep | SessionEffect::Settle(..), Some(task)) => {
-                self.memory.at_work.on(&task.item);
-            }
-            (
-                SessionEffect::RunStep
-                | SessionEffect::Settle(..)
-                | SessionEffect::Open
-                | SessionEffect::Close
-                | SessionEffect::Save
-                | SessionEffect::MarkSaved
-                | SessionEffect::ChooseWork
-                | SessionEffect::TellOperator,
-                _,
-            ) => self.memory.at_work.on_nothing(),
+        match effect {
+            SessionEffect::RunStep => self.memory.at_work.on_all(self.at_hand()),
+            SessionEffect::Settle(item, _) => self.memory.at_work.on(item),
+            SessionEffect::Open
+            | SessionEffect::Close
+            | SessionEffect::Save
+            | SessionEffect::MarkSaved
+            | SessionEffect::ChooseWork
+            | SessionEffect::TellOperator => self.memory.at_work.on_nothing(),
+        }
+    }
+
+    /// What the step under way is about.
+    fn at_hand(&self) -> Vec<WorkItem> {
+        match &self.state {
+            SessionState::Applying { visit, step } => visit.at_hand(*step),
+            SessionState::Idle
+            | SessionState::Connecting { .. }
+            | SessionState::Ready
+            | SessionState::Saving
+            | SessionState::BackingOff { .. }
+            | SessionState::Quarantined { .. } => unreachable!("steps belong to a visit"),
         }
     }
 
@@ -268,7 +278,7 @@ impl SwitchSupervisor {
             SessionEffect::Close => self.close(context),
             SessionEffect::RunStep => self.run_step(context),
             SessionEffect::Save => self.save(context),
-            SessionEffect::Settle(outcome, visit) => self.settle(outcome, &visit, context),
+            SessionEffect::Settle(item, outcome) => self.settle(&item, outcome, context),
             SessionEffect::MarkSaved => self.mark_saved(context),
             SessionEffect::ChooseWork => {
                 self.woken = true;
@@ -364,7 +374,7 @@ impl SwitchSupervisor {
                     Err(error) => News::StoreAway(error),
                 },
             };
-            Came { session: None, task: None, news }
+            Came { session: None, tasks: Vec::new(), news }
         });
     }
 
@@ -391,6 +401,7 @@ impl SwitchSupervisor {
             no_save_before,
             contact: self.contact,
             survey: self.survey.clone(),
+            alone: self.memory.aftermath.suspects(),
         };
         let (outside, duty, session) = (Arc::clone(&self.outside), self.duty.clone(), self.session.take());
         let (at_work, stop) = (self.memory.at_work.clone(), Arc::clone(&self.stop_asked));
@@ -403,17 +414,17 @@ impl SwitchSupervisor {
                     Err(error) => News::StoreAway(error),
                 },
             };
-            Came { session, task: None, news }
+            Came { session, tasks: Vec::new(), news }
         });
     }
 
     /// What was free to begin when it was chosen is begun as of then: the wall clock may have gone back meanwhile.
     fn follow(&mut self, choice: Choice, at: UnixMillis, context: &mut Context<Self>) {
         match choice {
-            Choice::Visit(task) => {
+            Choice::Visit(tasks) => {
                 self.idle_since = None;
-                let visit = Visit { work: vec![task.item.clone()] };
-                self.task = Some(task);
+                let visit = Visit::new(tasks.iter().map(|task| task.item.clone()));
+                self.tasks = tasks;
                 self.happened_at(SessionEvent::Begun(Errand::Visit(visit)), at);
             }
             Choice::Save(ports) => {

@@ -247,6 +247,8 @@ fn inventory(
         let platform = match personality(n) {
             Personality::Ios => "cisco_ios",
             Personality::Eos => "arista_eos",
+            Personality::Junos => "juniper_junos",
+            Personality::Aoscx => "aruba_aoscx",
         };
         let address = switch.address();
         let _ = write!(

@@ -9,7 +9,7 @@ use super::wanted::{Removal, Wanted};
 use std::collections::{HashMap, HashSet};
 use switchyard_actors::domain::ids::{PartnerId, PortRef, SubscriptionId, SwitchId};
 use switchyard_actors::domain::record::{Index, Key, Record, Tag};
-use switchyard_actors::domain::session::WorkItem;
+use switchyard_actors::domain::visit::WorkItem;
 use switchyard_actors::ports::store::{Store, StoreUnavailable};
 
 /// Jobs of one switch that are looked at; a queue is shorter.

@@ -64,7 +64,7 @@ pub(super) struct Line {
     /// Lines on a screen; 0 turns paging off.
     pub length: u16,
     pub width: u16,
-    /// EOS: the configuration session that this line edits instead of the running configuration.
+    /// What this line edits instead of the running configuration: a session of EOS, the candidate of Junos.
     pub candidate: Option<String>,
 }
 
@@ -148,16 +148,20 @@ impl Reply {
 /// What the device waits to be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Question {
-    EnablePassword { tries_left: u8 },
+    EnablePassword {
+        tries_left: u8,
+    },
     SaveDestination,
     ConfirmReload,
+    /// Junos: what isn't committed would be lost.
+    LeaveUncommitted,
 }
 
 impl Question {
     pub fn echo(self) -> Echo {
         match self {
             Self::EnablePassword { .. } => Echo::Hidden,
-            Self::SaveDestination | Self::ConfirmReload => Echo::Shown,
+            Self::SaveDestination | Self::ConfirmReload | Self::LeaveUncommitted => Echo::Shown,
         }
     }
 }

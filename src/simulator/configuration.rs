@@ -6,13 +6,14 @@
 use std::collections::BTreeMap;
 
 use super::Personality;
+use super::junos::{self, Statements};
 
 /// One access port, as configured. A field at its factory value is not printed by the device.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PortConfig {
     pub enabled: bool,
     pub description: Option<String>,
-    /// The port is a static access port. IOS ships with dynamic ports, EOS with access ports.
+    /// The port is a static access port. IOS ships with dynamic ports, EOS and AOS-CX with access ports.
     pub mode_access: bool,
     pub access_vlan: u16,
     pub service_policy_in: Option<String>,
@@ -34,7 +35,7 @@ impl PortConfig {
         Self {
             enabled: true,
             description: None,
-            mode_access: personality == Personality::Eos,
+            mode_access: matches!(personality, Personality::Eos | Personality::Aoscx),
             access_vlan: 1,
             service_policy_in: None,
             service_policy_out: None,
@@ -66,6 +67,8 @@ pub(super) struct Configuration {
     pub vlans: BTreeMap<u16, Option<String>>,
     pub policies: BTreeMap<String, PolicyMap>,
     pub mac_table: Vec<StaticMac>,
+    /// All that Junos is told; there the fields above stay empty.
+    pub statements: Statements,
 }
 
 impl Configuration {
@@ -76,10 +79,14 @@ impl Configuration {
             vlans: BTreeMap::new(),
             policies: BTreeMap::new(),
             mac_table: Vec::new(),
+            statements: Statements::default(),
         }
     }
 
     pub fn port(&self, port: u16) -> PortConfig {
+        if self.personality == Personality::Junos {
+            return junos::view(&self.statements, port);
+        }
         self.ports.get(&port).cloned().unwrap_or_else(|| PortConfig::factory(self.personality))
     }
 
@@ -102,6 +109,9 @@ impl Configuration {
 
     /// The reverse of `port_with_table`.
     pub fn put_port(&mut self, port: u16, mut config: PortConfig) {
+        if self.personality == Personality::Junos {
+            return junos::put_port(&mut self.statements, port, &config);
+        }
         if config.access_vlan != 1 {
             self.vlans.entry(config.access_vlan).or_default();
         }
@@ -115,7 +125,7 @@ impl Configuration {
     }
 
     pub fn has_vlan(&self, vlan: u16) -> bool {
-        vlan == 1 || self.vlans.contains_key(&vlan)
+        vlan == 1 || self.vlans.contains_key(&vlan) || self.statements.has_vlan(vlan)
     }
 
     /// What a policy map's first class polices, as the device prints it.

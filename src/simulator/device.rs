@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use super::Personality;
 use super::configuration::Configuration;
+use super::dead_man::{DeadMan, MINUTE};
+use super::junos::{self, Commit};
 use super::plan::PortReading;
 use super::switch::REMEMBERED_COMMANDS;
 
@@ -23,10 +25,18 @@ pub(super) struct Device {
     pub enable_password: Option<String>,
     pub running: Configuration,
     pub startup: Configuration,
-    /// EOS configuration sessions that are neither committed nor aborted.
+    /// What is being edited apart: EOS configuration sessions that are neither committed nor aborted, and the one candidate of Junos.
     pub candidates: BTreeMap<String, Configuration>,
-    /// Who typed `configure terminal lock`, by session.
+    /// Who typed `configure terminal lock` or `configure exclusive`, by session.
     pub lock_holder: Option<u64>,
+    /// What is taken back by itself unless it is confirmed.
+    pub dead_man: Option<DeadMan>,
+    /// How often something was.
+    pub taken_back: u64,
+    /// How long a minute of its timers takes.
+    pub minute: Duration,
+    /// Junos: its commits, the newest first.
+    pub commits: VecDeque<Commit>,
     /// One save at a time; the number changes with each reboot, which kills a save under way.
     pub saving: bool,
     pub boots: u64,
@@ -48,16 +58,25 @@ impl Device {
         username: &str,
         enable: Option<String>,
     ) -> Self {
+        let factory = Configuration::factory(personality);
+        let commits = match personality {
+            Personality::Junos => VecDeque::from([junos::first_commit(factory.clone())]),
+            Personality::Ios | Personality::Eos | Personality::Aoscx => VecDeque::new(),
+        };
         Self {
             personality,
             name: name.to_owned(),
             ports,
             username: username.to_owned(),
             enable_password: enable,
-            running: Configuration::factory(personality),
-            startup: Configuration::factory(personality),
+            running: factory.clone(),
+            startup: factory,
             candidates: BTreeMap::new(),
             lock_holder: None,
+            dead_man: None,
+            taken_back: 0,
+            minute: MINUTE,
+            commits,
             saving: false,
             boots: 0,
             users: Vec::new(),
@@ -72,8 +91,9 @@ impl Device {
         self.up_before + now.saturating_duration_since(self.up_since)
     }
 
-    /// Whatever was not saved is gone. Uptime counts from when the switch is back.
+    /// Whatever was not saved is gone, and what waited to be confirmed. Uptime counts from when the switch is back.
     pub fn reboot(&mut self, back_at: Instant) {
+        self.take_back();
         self.running = self.startup.clone();
         self.candidates.clear();
         self.lock_holder = None;
@@ -90,8 +110,16 @@ impl Device {
 
     pub fn session_ended(&mut self, session: u64) {
         self.users.retain(|user| *user != session);
+        self.unlock(session);
+    }
+
+    /// What was locked by a session that is no more; on Junos its candidate goes with it.
+    pub fn unlock(&mut self, session: u64) {
         if self.lock_holder == Some(session) {
             self.lock_holder = None;
+            if self.personality == Personality::Junos {
+                self.candidates.clear();
+            }
         }
     }
 
@@ -115,6 +143,8 @@ impl Device {
         match self.personality {
             Personality::Ios => format!("FCW{:04}L{:03X}", number % 10_000, (number >> 32) % 0x1000),
             Personality::Eos => format!("JPE{:08}", number % 100_000_000),
+            Personality::Aoscx => format!("SG{:02}KN{:04X}", number % 100, (number >> 32) % 0x1_0000),
+            Personality::Junos => format!("NW{:010}", number % 10_000_000_000),
         }
     }
 }

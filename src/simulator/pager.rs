@@ -2,17 +2,11 @@
 //!
 //! Only lines of output are counted; the prompt that follows the last page is the shell's.
 
-/// What stands at the foot of a screen that has more to come.
-pub(super) const MORE: &str = " --More-- ";
-
-/// Wipes the marker: back over it, blanks, back again.
-const WIPE: &str =
-    "\x08\x08\x08\x08\x08\x08\x08\x08\x08\x08          \x08\x08\x08\x08\x08\x08\x08\x08\x08\x08";
-
 #[derive(Debug)]
 pub(super) struct Pager {
     lines: std::vec::IntoIter<String>,
     screen: usize,
+    mark: &'static str,
 }
 
 /// What goes out now, and whether the marker ends it.
@@ -23,14 +17,14 @@ pub(super) enum Page {
 }
 
 impl Pager {
-    /// `length` is the terminal's; 0 means no paging.
-    pub fn new(text: &str, length: u16) -> Self {
+    /// `length` is the terminal's; 0 means no paging. `mark` stands at the foot of a screen that has more to come.
+    pub fn new(text: &str, length: u16, mark: &'static str) -> Self {
         let lines: Vec<String> = text.lines().map(str::to_owned).collect();
         let screen = match length {
             0 => usize::MAX,
             length => usize::from(length - 1).max(1),
         };
-        Self { lines: lines.into_iter(), screen }
+        Self { lines: lines.into_iter(), screen, mark }
     }
 
     pub fn first(&mut self) -> Page {
@@ -45,9 +39,15 @@ impl Pager {
             _ => Page::Last(String::new()),
         };
         match page {
-            Page::More(text) => Page::More(format!("{WIPE}{text}")),
-            Page::Last(text) => Page::Last(format!("{WIPE}{text}")),
+            Page::More(text) => Page::More(format!("{}{text}", self.wipe())),
+            Page::Last(text) => Page::Last(format!("{}{text}", self.wipe())),
         }
+    }
+
+    /// Back over the mark, blanks, back again.
+    fn wipe(&self) -> String {
+        let (back, blanks) = ("\x08".repeat(self.mark.len()), " ".repeat(self.mark.len()));
+        format!("{back}{blanks}{back}")
     }
 
     fn next(&mut self, count: usize) -> Page {
@@ -59,7 +59,7 @@ impl Pager {
         if self.lines.len() == 0 {
             return Page::Last(text);
         }
-        text.push_str(MORE);
+        text.push_str(self.mark);
         Page::More(text)
     }
 }
@@ -69,22 +69,25 @@ mod tests {
     use super::*;
 
     const THREE: &str = "a\nb\nc\n";
+    const MORE: &str = " --More-- ";
+    const WIPE: &str =
+        "\x08\x08\x08\x08\x08\x08\x08\x08\x08\x08          \x08\x08\x08\x08\x08\x08\x08\x08\x08\x08";
 
     #[test]
     fn length_zero_turns_paging_off() {
-        assert_eq!(Pager::new(THREE, 0).first(), Page::Last("a\r\nb\r\nc\r\n".into()));
+        assert_eq!(Pager::new(THREE, 0, MORE).first(), Page::Last("a\r\nb\r\nc\r\n".into()));
     }
 
     #[test]
     fn a_screen_leaves_room_for_the_marker() {
-        let mut pager = Pager::new(THREE, 3);
+        let mut pager = Pager::new(THREE, 3, MORE);
         assert_eq!(pager.first(), Page::More("a\r\nb\r\n --More-- ".into()));
         assert_eq!(pager.press(b' '), Page::Last(format!("{WIPE}c\r\n")));
     }
 
     #[test]
     fn enter_shows_a_line_and_q_ends() {
-        let mut pager = Pager::new(THREE, 2);
+        let mut pager = Pager::new(THREE, 2, MORE);
         pager.first();
         assert_eq!(pager.press(b'\r'), Page::More(format!("{WIPE}b\r\n --More-- ")));
         assert_eq!(pager.press(b'q'), Page::Last(WIPE.into()));

@@ -6,7 +6,7 @@ use super::command::{Line, Question, Reply, Visit};
 use super::configuration::Configuration;
 use super::device::Device;
 use super::grammar::is_start;
-use super::{eos, ios};
+use super::{aoscx, eos, ios, junos};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Personality {
@@ -14,6 +14,10 @@ pub enum Personality {
     Ios,
     /// Arista EOS.
     Eos,
+    /// Juniper Junos.
+    Junos,
+    /// HPE Aruba AOS-CX.
+    Aoscx,
 }
 
 impl Personality {
@@ -22,6 +26,8 @@ impl Personality {
         match self {
             Self::Ios => "SSH-2.0-Cisco-1.25",
             Self::Eos => "SSH-2.0-OpenSSH_9.6",
+            Self::Junos => "SSH-2.0-OpenSSH_7.5",
+            Self::Aoscx => "SSH-2.0-OpenSSH_8.7",
         }
     }
 
@@ -30,6 +36,41 @@ impl Personality {
         match self {
             Self::Ios => "\r\n",
             Self::Eos => "",
+            Self::Aoscx => "Last login: 2024-05-06 06:38:48 from 127.0.0.1\r\n\r\n",
+            Self::Junos => "--- JUNOS 20.4R3.8 Kernel 32-bit  JNPR-11.0-20210618\r\n",
+        }
+    }
+
+    /// What a line begins with that means nothing.
+    pub(super) fn comment_mark(self) -> char {
+        match self {
+            Self::Ios | Self::Eos | Self::Aoscx => '!',
+            Self::Junos => '#',
+        }
+    }
+
+    pub(super) fn comment_refusal(self) -> &'static str {
+        match self {
+            Self::Ios | Self::Eos => "% Invalid input",
+            Self::Junos => "unknown command.",
+            Self::Aoscx => "Invalid input: !",
+        }
+    }
+
+    /// What stands at the foot of a screen that has more to come.
+    pub(super) fn pager_mark(self) -> &'static str {
+        match self {
+            Self::Ios | Self::Eos => " --More-- ",
+            Self::Junos => "---(more)---",
+            Self::Aoscx => "-- MORE --, next page: Space, next line: Enter, quit: q",
+        }
+    }
+
+    /// Whether a line feed is none of the keys that end a line.
+    pub(super) fn ignores_line_feed(self) -> bool {
+        match self {
+            Self::Ios | Self::Eos | Self::Junos => false,
+            Self::Aoscx => true,
         }
     }
 
@@ -37,6 +78,8 @@ impl Personality {
         match self {
             Self::Ios => ios::prompt(&device.name, &line.mode),
             Self::Eos => eos::prompt(&device.name, line),
+            Self::Junos => junos::prompt(device, line),
+            Self::Aoscx => aoscx::prompt(&device.name, &line.mode),
         }
     }
 
@@ -44,6 +87,8 @@ impl Personality {
         match self {
             Self::Ios => ios::run(visit, line),
             Self::Eos => eos::run(visit, line),
+            Self::Junos => junos::run(visit, line),
+            Self::Aoscx => aoscx::run(visit, line),
         }
     }
 
@@ -51,6 +96,8 @@ impl Personality {
         match self {
             Self::Ios => ios::answer(visit, question, answer),
             Self::Eos => eos::answer(visit, question, answer),
+            Self::Junos => junos::answer(visit, question, answer),
+            Self::Aoscx => aoscx::answer(visit, question, answer),
         }
     }
 
@@ -59,6 +106,8 @@ impl Personality {
         match self {
             Self::Ios => ios::port_text(running, port),
             Self::Eos => eos::port_text(running, port),
+            Self::Junos => junos::port_text(running, port),
+            Self::Aoscx => aoscx::port_text(running, port),
         }
     }
 
@@ -66,6 +115,9 @@ impl Personality {
         match self {
             Self::Ios => "[OK]\n",
             Self::Eos => "Copy completed successfully.\n",
+            // A commit saves; there is nothing else that does.
+            Self::Junos => "",
+            Self::Aoscx => "Copying configuration: [Success]\n",
         }
     }
 
@@ -75,6 +127,8 @@ impl Personality {
             Self::Eos => {
                 "% Error copying system:/running-config to flash:/startup-config (Device or resource busy)\n"
             }
+            Self::Junos => "",
+            Self::Aoscx => "Copying configuration: [Failed]\n",
         }
     }
 
@@ -82,6 +136,8 @@ impl Personality {
         match self {
             Self::Ios => "GigabitEthernet",
             Self::Eos => "Ethernet",
+            Self::Junos => "ge-",
+            Self::Aoscx => "",
         }
     }
 
@@ -90,22 +146,32 @@ impl Personality {
         match self {
             Self::Ios => "1/0/",
             Self::Eos => "",
+            Self::Junos => "0/0/",
+            Self::Aoscx => "1/1/",
         }
     }
 
-    /// `GigabitEthernet1/0/7`, `Ethernet7`.
+    /// `GigabitEthernet1/0/7`, `Ethernet7`, `ge-0/0/7`, `1/1/7`.
     pub fn port_name(self, port: u16) -> String {
         format!("{}{}{port}", self.interface_type(), self.interface_prefix())
     }
 
-    /// `Gi1/0/7`, `Et7`.
+    /// `Gi1/0/7`, `Et7`; a name that has no short form is its own.
     pub fn short_port_name(self, port: u16) -> String {
-        format!("{}{}{port}", &self.interface_type()[..2], self.interface_prefix())
+        match self {
+            Self::Ios | Self::Eos => {
+                format!("{}{}{port}", &self.interface_type()[..2], self.interface_prefix())
+            }
+            Self::Junos | Self::Aoscx => self.port_name(port),
+        }
     }
 
-    /// Two letters are the least that a device takes for an interface's type.
+    /// Two letters are the least that a device takes for an interface's type, where it may be shortened.
     pub(super) fn is_interface_type(self, word: &str) -> bool {
-        word.len() >= 2 && is_start(word, self.interface_type())
+        match self {
+            Self::Ios | Self::Eos => word.len() >= 2 && is_start(word, self.interface_type()),
+            Self::Junos | Self::Aoscx => word == self.interface_type(),
+        }
     }
 
     /// The number in any accepted spelling of an interface's name.
@@ -118,10 +184,10 @@ impl Personality {
         number.strip_prefix(self.interface_prefix())?.parse().ok().filter(|port| *port > 0)
     }
 
-    /// `0011.2233.4455` in lower case; EOS takes colons too.
+    /// `0011.2233.4455` in lower case; EOS takes colons too, AOS-CX nothing else.
     pub(super) fn parse_mac(self, text: &str) -> Option<String> {
-        let dotted = is_grouped(text, '.', 3, 4);
-        let colons = self == Self::Eos && is_grouped(text, ':', 6, 2);
+        let dotted = self != Self::Aoscx && is_grouped(text, '.', 3, 4);
+        let colons = matches!(self, Self::Eos | Self::Aoscx) && is_grouped(text, ':', 6, 2);
         if !dotted && !colons {
             return None;
         }
@@ -142,7 +208,7 @@ mod tests {
 
     #[test]
     fn a_port_has_a_long_and_a_short_name_and_both_are_read_back() {
-        for personality in [Personality::Ios, Personality::Eos] {
+        for personality in [Personality::Ios, Personality::Eos, Personality::Junos, Personality::Aoscx] {
             for name in [personality.port_name(7), personality.short_port_name(7)] {
                 assert_eq!(personality.parse_port(&name), Some(7), "{name}");
             }

@@ -10,6 +10,7 @@ use russh::keys::PublicKey;
 
 use super::Personality;
 use super::configuration::PortConfig;
+use super::dead_man::MINUTE;
 
 /// What one switch is made of.
 #[derive(Clone)]
@@ -33,7 +34,9 @@ pub struct SwitchPlan {
     pub command_latency: Duration,
     /// How long a save to start-up configuration takes.
     pub save_latency: Duration,
-    /// Whether a line that begins with `!` is a bad one, instead of nothing.
+    /// How long a minute of a timer takes that takes back what nobody confirms.
+    pub minute: Duration,
+    /// Whether a comment is a bad line, instead of nothing.
     pub refuses_comments: bool,
     /// Sessions at once; TCP is closed before the identification line when they are all taken.
     pub vty_lines: usize,
@@ -55,6 +58,7 @@ impl SwitchPlan {
             enable_password: None,
             command_latency: Duration::ZERO,
             save_latency: Duration::ZERO,
+            minute: MINUTE,
             refuses_comments: false,
             vty_lines: 16,
         }

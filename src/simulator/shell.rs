@@ -105,6 +105,9 @@ impl Shell {
     }
 
     async fn press(&mut self, byte: u8) -> Result<(), End> {
+        if byte == b'\n' && self.switch.plan().personality.ignores_line_feed() {
+            return Ok(());
+        }
         let echo = match &mut self.waiting_for {
             Input::Page(pager) => {
                 let page = pager.press(byte);
@@ -194,7 +197,8 @@ impl Shell {
         match reply {
             Reply::Silence => self.prompt(),
             Reply::Text(text) => {
-                let mut pager = Pager::new(&text, self.line.length);
+                let mut pager =
+                    Pager::new(&text, self.line.length, self.switch.plan().personality.pager_mark());
                 let page = pager.first();
                 self.waiting_for = Input::Page(pager);
                 self.turn(page);

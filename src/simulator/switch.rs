@@ -105,6 +105,7 @@ impl SimulatedSwitch {
             plan.enable_password.clone(),
         );
         device.vty_lines = plan.vty_lines;
+        device.minute = plan.minute;
         let state = State {
             device,
             faults: FaultBook::default(),
@@ -225,6 +226,16 @@ impl SimulatedSwitch {
         });
     }
 
+    /// A change that somebody types in and lets the device take back unless he confirms it.
+    ///
+    /// # Panics
+    /// If the switch has no such port.
+    pub fn change_by_hand_until_confirmed(&self, port: &str, change: impl FnOnce(&mut PortConfig)) {
+        let before = self.look(|state| state.device.running.clone());
+        self.change_by_hand(port, change);
+        self.change(|state| state.device.changed_by_somebody(before, Instant::now()));
+    }
+
     /// The start-up configuration of a port becomes that of a switch nobody has configured, as when an older file was put
     /// back: the next reboot brings it.
     ///
@@ -283,6 +294,21 @@ impl SimulatedSwitch {
         self.change(|state| state.command_latency = latency);
     }
 
+    /// Whether a change waits to be confirmed, and is taken back else.
+    pub fn has_pending_change(&self) -> bool {
+        self.look(|state| state.device.dead_man.is_some())
+    }
+
+    /// How often a change was taken back because nobody confirmed it.
+    pub fn taken_back(&self) -> u64 {
+        self.look(|state| state.device.taken_back)
+    }
+
+    /// The time of a change that waits to be confirmed is up now.
+    pub fn run_out(&self) {
+        self.change(|state| state.device.take_back());
+    }
+
     /// Moves on with every change of the switch's state, and with every line it receives.
     pub fn changed(&self) -> watch::Receiver<u64> {
         self.changed.subscribe()
@@ -293,11 +319,19 @@ impl SimulatedSwitch {
     }
 
     fn look<T>(&self, read: impl FnOnce(&State) -> T) -> T {
-        read(&self.state.lock().unwrap_or_else(PoisonError::into_inner))
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.device.expire(Instant::now());
+        read(&state)
+    }
+
+    fn with_state<T>(&self, write: impl FnOnce(&mut State) -> T) -> T {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.device.expire(Instant::now());
+        write(&mut state)
     }
 
     fn change<T>(&self, write: impl FnOnce(&mut State) -> T) -> T {
-        let result = write(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner));
+        let result = self.with_state(write);
         self.changed.send_modify(|count| *count += 1);
         result
     }
@@ -363,8 +397,8 @@ impl SimulatedSwitch {
                 return None;
             }
             let latency = state.command_latency;
-            let is_comment = text.trim_start().starts_with('!') && !self.plan.refuses_comments;
-            if text.trim().is_empty() || is_comment {
+            let is_comment = text.trim_start().starts_with(self.plan.personality.comment_mark());
+            if text.trim().is_empty() || (is_comment && !self.plan.refuses_comments) {
                 return Some(Heard {
                     reply: Reply::Silence,
                     strike: Strike::default(),
@@ -380,7 +414,7 @@ impl SimulatedSwitch {
                 Strike { drop_before: true, .. } | Strike { reboot: Some(_), .. } => Reply::Silence,
                 Strike { reject: Some(refusal), .. } => Reply::line(refusal.trim_end_matches('\n')),
                 Strike { swallow: true, .. } => Reply::Silence,
-                _ if text.trim_start().starts_with('!') => Reply::line("% Invalid input"),
+                _ if is_comment => Reply::line(self.plan.personality.comment_refusal()),
                 _ => self.plan.personality.run(&mut state.visit(line), text),
             };
             state.note_mode(line);
@@ -520,6 +554,7 @@ impl State {
         if self.sessions.remove(&session).is_none() {
             return;
         }
+        self.device.unlock(session);
         let torn_away = self.configuring.remove(&session);
         let seen = self.seen_sessions.iter_mut().rev().find(|seen| seen.number == session);
         if let Some(seen) = seen {

@@ -122,7 +122,8 @@ impl OutputPatterns {
     fn cut(&self, lines: &[&str]) -> Cut {
         let Some((first, mut rest)) = lines.split_first() else { return Cut::Nowhere };
         let (mut whole, mut is_cut) = ((*first).to_owned(), false);
-        let intrudes = |line: &&&str| line.trim().is_empty() || is_garbled(line) || self.is_log(line);
+        // A line of spaces may be the rest of one that was cut.
+        let intrudes = |line: &&&str| line.is_empty() || is_garbled(line) || self.is_log(line);
         loop {
             let count = rest.iter().take_while(intrudes).count();
             let (between, behind) = rest.split_at(count);

@@ -6,7 +6,9 @@
 
 mod algorithms;
 mod answer;
+mod candidate;
 mod connection;
+mod dead_man;
 mod ending;
 mod exec;
 mod host_key;
@@ -16,8 +18,7 @@ mod judge;
 mod lane;
 mod login;
 mod platform;
-#[cfg(test)]
-mod replay;
+pub mod replay;
 pub mod scanner;
 mod secret;
 mod session;
@@ -34,6 +35,7 @@ pub use platform::{Comment, Platform, PlatformError, Platforms, Question, Shell,
 
 use async_trait::async_trait;
 use connection::{Connection, CutUnlessDone, HostKeyCheck, connect};
+use dead_man::Standing;
 use lane::Lane;
 use russh::Channel;
 use russh::client::{Handle, Msg};
@@ -72,6 +74,10 @@ pub struct Settings {
     pub settle_ms: u64,
     /// For saving the configuration.
     pub save_ms: u64,
+    /// For a commit of a candidate configuration, and for its confirmation.
+    pub commit_ms: u64,
+    /// In minutes, 1 to 59: how long a device waits for a confirmation before it takes a change back, where it can.
+    pub dead_man_minutes: u64,
     /// For the answer of a kept session.
     pub probe_ms: u64,
     /// For taking leave.
@@ -166,6 +172,8 @@ impl Default for Settings {
             command_ms: 15_000,
             settle_ms: 300,
             save_ms: 60_000,
+            commit_ms: 90_000,
+            dead_man_minutes: 10,
             probe_ms: 2_000,
             close_ms: 2_000,
             keepalive_ms: 20_000,
@@ -255,6 +263,7 @@ impl Driver {
             transcript,
             guard: guard.clone(),
             first_seen_host_key: connection.first_seen_host_key,
+            standing: Standing::Unknown,
             _lane: connection.lane,
         };
         session.introduce(switch).await?;

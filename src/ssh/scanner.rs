@@ -16,6 +16,9 @@ use memchr::memmem;
 /// Longer than any prompt or question: what is longer isn't looked at.
 const LONGEST_PROMPT_BYTES: usize = 512;
 
+/// Lines from one prompt to the next when nothing is typed: some devices say above each where one stands.
+const LINES_OF_A_PROMPT: usize = 4;
+
 /// What stands at the end of what was seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Seen {
@@ -159,7 +162,7 @@ impl Scanner {
 
     fn is_repeated(&self, prompt: &str) -> bool {
         let ended = self.screen.ended_lines();
-        self.asked_plainly && ended.lines().next_back() == Some(prompt)
+        self.asked_plainly && ended.lines().rev().take(LINES_OF_A_PROMPT).any(|line| line == prompt)
     }
 
     /// Looks for the last comment's echo behind a prompt, where it wasn't looked yet.

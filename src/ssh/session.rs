@@ -2,6 +2,7 @@
 
 use super::Settings;
 use super::connection::{HostKeyCheck, is_gone};
+use super::dead_man::Standing;
 use super::exec;
 use super::judge::{Judgement, has_garbled_line};
 use super::lane::Lane;
@@ -25,6 +26,9 @@ use tokio::time::timeout;
 /// How often a port is read before a line that garbles or cuts every answer is given up.
 pub(super) const READS: u32 = 3;
 
+/// How many levels of the configuration mode are left at most, where it is left one by one: no device nests deeper.
+const LEVELS: u32 = 8;
+
 /// How commands travel on this session.
 pub enum Wire {
     /// A shell, standing at a prompt.
@@ -44,6 +48,7 @@ pub struct Session {
     pub(super) guard: SessionGuard,
     pub(super) first_seen_host_key: Option<String>,
     pub(super) _lane: Option<Arc<Lane>>,
+    pub(super) standing: Standing,
 }
 
 fn millis(limit: u64) -> Duration {
@@ -78,13 +83,22 @@ impl Session {
         number: usize,
         line: &str,
     ) -> Result<String, DriverFailure> {
+        self.read_until(platform, line, |answer| platform.is_whole(number, answer)).await
+    }
+
+    pub(super) async fn read_until(
+        &mut self,
+        platform: &Platform,
+        line: &str,
+        is_whole: impl Fn(&Answer) -> bool + Send,
+    ) -> Result<String, DriverFailure> {
         let mut last: Option<String> = None;
         for _ in 0..READS {
             let answer = self.command(platform, line).await?;
             self.must_be_privileged(platform, line)?;
             let text = platform.output.without_logs(&answer.text);
             let is_settled = last.as_ref() == Some(&text) || platform.output.is_clean(&answer.text);
-            if is_settled && platform.is_whole(number, &answer) {
+            if is_settled && answer.is_whole && is_whole(&answer) {
                 return Ok(text);
             }
             last = Some(text);
@@ -101,13 +115,17 @@ impl Session {
         DriverFailure::new(FailureClass::PromptNotSeen, self.transcript.redact(&text))
     }
 
-    fn refused(&self, line: &str, answer: &str, class: FailureClass) -> DriverFailure {
+    pub(super) fn refused(&self, line: &str, answer: &str, class: FailureClass) -> DriverFailure {
         let text = self.transcript.redact(&format!("the switch answered {answer:?} to {line:?}"));
         DriverFailure::new(class, text)
     }
 
     /// Sends the lines one by one; the first that is refused ends it.
-    async fn send_lines(&mut self, platform: &Platform, lines: &[String]) -> Result<(), DriverFailure> {
+    pub(super) async fn send_lines(
+        &mut self,
+        platform: &Platform,
+        lines: &[String],
+    ) -> Result<(), DriverFailure> {
         for (number, line) in lines.iter().enumerate() {
             let sent = self.send_line(platform, line).await;
             sent.map_err(|failure| self.with_progress(failure, number, lines))?;
@@ -158,16 +176,35 @@ impl Session {
         }
     }
 
-    /// What was said late, or is said to the leaving itself, counts too.
-    async fn leave_configuration(&mut self, platform: &Platform, shell: &Shell) -> Result<(), DriverFailure> {
+    /// What was said late, or is said to the leaving itself, counts too. Some devices leave a level at a time: as long as
+    /// that brings another prompt, it is gone on.
+    pub(super) async fn leave_configuration(
+        &mut self,
+        platform: &Platform,
+        shell: &Shell,
+    ) -> Result<(), DriverFailure> {
         let line = &shell.leave_configuration;
-        let answer = self.command(platform, line).await?;
-        if self.stands_at(&shell.configuration_prompt) {
-            return Err(self.wrong_mode(line));
+        let mut refused = None;
+        for _ in 0..LEVELS {
+            let stood_at = self.prompt().to_owned();
+            let answer = self.command(platform, line).await?;
+            let refusal = platform.output.refusal(&answer.text).filter(|_| answer.is_whole);
+            refused = refused.or(refusal);
+            if !self.stands_at(&shell.configuration_prompt) {
+                let refused = refused.map(|(refusal, class)| self.refused(line, &refusal, class));
+                return refused.map_or(Ok(()), Err);
+            }
+            if self.prompt() == stood_at {
+                break;
+            }
         }
-        match platform.output.refusal(&answer.text).filter(|_| answer.is_whole) {
-            Some((refusal, class)) => Err(self.refused(line, &refusal, class)),
-            None => Ok(()),
+        Err(self.wrong_mode(line))
+    }
+
+    fn prompt(&self) -> &str {
+        match &self.wire {
+            Wire::Shell(dialog) => dialog.prompt(),
+            Wire::Exec => "",
         }
     }
 
@@ -186,7 +223,7 @@ impl Session {
         Err(DriverFailure::new(FailureClass::CommandRejected, text))
     }
 
-    fn stands_at(&self, prompt: &Regex) -> bool {
+    pub(super) fn stands_at(&self, prompt: &Regex) -> bool {
         match &self.wire {
             Wire::Shell(dialog) => prompt.is_match(dialog.prompt()),
             Wire::Exec => false,
@@ -200,23 +237,20 @@ impl Session {
     }
 
     /// The same of one that lost its privilege.
-    fn must_be_privileged(&self, platform: &Platform, line: &str) -> Result<(), DriverFailure> {
+    pub(super) fn must_be_privileged(&self, platform: &Platform, line: &str) -> Result<(), DriverFailure> {
         let fits = |shell: &Shell| self.stands_at(&shell.privileged_prompt);
         if platform.shell.as_ref().is_none_or(fits) { Ok(()) } else { Err(self.wrong_mode(line)) }
     }
 
     fn wrong_mode(&self, line: &str) -> DriverFailure {
-        let prompt = match &self.wire {
-            Wire::Shell(dialog) => dialog.prompt(),
-            Wire::Exec => "",
-        };
+        let prompt = self.prompt();
         let text =
             format!("{line:?} was answered in another mode than it was sent for: the prompt is {prompt:?}");
         DriverFailure::new(FailureClass::SessionLost, self.transcript.redact(&text))
     }
 }
 
-fn shell_of(platform: &Platform) -> &Shell {
+pub(super) fn shell_of(platform: &Platform) -> &Shell {
     platform.shell.as_ref().expect("a platform file whose transport is a shell was checked to have its table")
 }
 
@@ -237,6 +271,7 @@ impl SwitchSession for Session {
     }
 
     async fn probe(&mut self) -> Result<(), DriverFailure> {
+        self.must_be_settled()?;
         let limit = millis(self.settings.probe_ms);
         let lost = |why: String| {
             DriverFailure::new(FailureClass::SessionLost, format!("the kept session is gone: {why}"))
@@ -251,6 +286,7 @@ impl SwitchSession for Session {
     async fn read_port(&mut self, port: &PortName) -> Result<PortConfig, DriverFailure> {
         let platforms = self.platforms();
         let platform = self.find(&platforms);
+        self.settle(platform).await?;
         let mut output = String::new();
         for (number, line) in platform.read_commands(port).map_err(misconfigured)?.into_iter().enumerate() {
             let answer = self.read(platform, number, &line).await?;
@@ -279,6 +315,12 @@ impl SwitchSession for Session {
     async fn apply(&mut self, ports: &[PortLines]) -> Vec<Result<(), DriverFailure>> {
         let platforms = self.platforms();
         let platform = self.find(&platforms);
+        if let Err(failure) = self.prepare(platform).await {
+            return vec![Err(failure); ports.len()];
+        }
+        if let Some(candidate) = &platform.candidate {
+            return self.apply_as_candidate(platform, candidate, ports).await;
+        }
         let mut applied = Vec::with_capacity(ports.len());
         for PortLines { lines, .. } in ports {
             applied.push(match self.wire {
@@ -290,16 +332,19 @@ impl SwitchSession for Session {
     }
 
     fn takes_back(&self) -> bool {
-        false
+        matches!(self.standing, Standing::Pending { .. })
     }
 
     async fn confirm(&mut self) -> Result<(), DriverFailure> {
-        Ok(())
+        let platforms = self.platforms();
+        self.make_stand(self.find(&platforms)).await
     }
 
     async fn save(&mut self) -> Result<(), DriverFailure> {
         let platforms = self.platforms();
         let platform = self.find(&platforms);
+        self.must_be_settled()?;
+        self.settle(platform).await?;
         let (Some(save), Wire::Shell(dialog)) = (&platform.save, &mut self.wire) else { return Ok(()) };
         let limit = millis(self.settings.save_ms);
         let shell = shell_of(platform);

@@ -364,9 +364,11 @@ impl Dialog {
         }
     }
 
-    /// Whether a silent device may be standing at its prompt.
+    /// Whether a silent device may be standing at its prompt. Some end an answer without ending its line: then the prompt
+    /// that we know stands behind it.
     fn may_be_waited_for(&self, seen: Seen, shell: &Shell) -> bool {
-        seen == Seen::Doubtful || self.scanner.has_seen_prompt(shell)
+        let is_behind_answer = !self.prompt.is_empty() && self.scanner.last_line().ends_with(&self.prompt);
+        seen == Seen::Doubtful || is_behind_answer || self.scanner.has_seen_prompt(shell)
     }
 
     /// Takes in what comes next; `false` when nothing came for a while.
@@ -404,9 +406,11 @@ impl Dialog {
     }
 }
 
+/// What the prompt begins with, up to these characters of the device's name: some devices write the user before it.
 fn stem_of(prompt: &str, shell: &Shell) -> String {
     let name = shell.host_name.captures(prompt).and_then(|groups| groups.get(1));
-    name.map_or("", |name| name.as_str()).chars().take(STEM_CHARS).collect()
+    let Some(name) = name else { return String::new() };
+    prompt[..name.start()].chars().chain(name.as_str().chars().take(STEM_CHARS)).collect()
 }
 
 fn lost(why: &str) -> DriverFailure {

@@ -88,6 +88,18 @@ impl Templates {
         lines.into_iter().next().ok_or_else(|| "no line".to_owned())
     }
 
+    /// Renders one line that knows these values alone.
+    ///
+    /// # Errors
+    /// What could not be rendered.
+    pub fn once(text: &str, values: &BTreeMap<&str, String>) -> Result<String, String> {
+        let mut templates = Self::default();
+        templates.add("line", text)?;
+        let mut lines = templates
+            .render("line", Value::from_pairs(values.iter().map(|(name, value)| (*name, value.clone()))))?;
+        if lines.len() == 1 { Ok(lines.remove(0)) } else { Err(format!("{text:?} must be one line")) }
+    }
+
     fn render(&self, key: &str, values: Value) -> Result<Vec<String>, String> {
         let template = self.0.get_template(key).map_err(|error| error.to_string())?;
         let text = template.render(values).map_err(|error| format!("{error:#}"))?;

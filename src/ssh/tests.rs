@@ -3,6 +3,7 @@
 mod access;
 mod cut;
 mod cutter;
+mod dead_man;
 mod introduction;
 mod openssh;
 
@@ -36,6 +37,7 @@ fn password_file() -> String {
 }
 
 struct Bench {
+    personality: Personality,
     fleet: SimulatedFleet,
     switch: Switch,
     driver: Driver,
@@ -51,10 +53,6 @@ impl Bench {
         let addressing = Addressing::Ports { address: Ipv4Addr::LOCALHOST, first_port: 0 };
         let fleet = SimulatedFleet::start(addressing, vec![plan]).await.expect("a switch");
         let device = &fleet.switches()[0];
-        let platform = match personality {
-            Personality::Ios => "cisco_ios",
-            Personality::Eos => "arista_eos",
-        };
         let credentials = Credentials {
             username: "admin".into(),
             password: Some(SecretRef::File(password_file())),
@@ -65,7 +63,7 @@ impl Bench {
             id: SwitchId::parse("sw").expect("valid"),
             host: device.address().ip().to_string(),
             ssh_port: device.address().port(),
-            platform: platform.into(),
+            platform: platform_of(personality).into(),
             credentials,
             host_key: Some(device.host_key()),
             host_name: Some("access-sw-17".into()),
@@ -82,7 +80,7 @@ impl Bench {
             ..Settings::default()
         };
         let driver = Driver::new(settings, Platforms::load(None).expect("the built-in platforms"));
-        Self { fleet, switch, driver, guard: SessionGuard::default() }
+        Self { personality, fleet, switch, driver, guard: SessionGuard::default() }
     }
 
     fn device(&self) -> &SimulatedSwitch {
@@ -90,8 +88,11 @@ impl Bench {
     }
 
     fn port(&self) -> PortName {
-        let name = if self.switch.platform == "cisco_ios" { "GigabitEthernet1/0/7" } else { "Ethernet7" };
-        PortName::parse(name).expect("valid")
+        self.port_numbered(7)
+    }
+
+    fn port_numbered(&self, number: u16) -> PortName {
+        PortName::parse(&self.personality.port_name(number)).expect("valid")
     }
 
     async fn open(&self) -> Result<Box<dyn SwitchSession>, DriverFailure> {
@@ -125,7 +126,9 @@ impl Bench {
         let before = session.read_port(&self.port()).await?;
         let lines = session.render(Intent::Provision, &self.port(), want, &before)?;
         session.apply_to(&self.port(), &lines).await?;
-        session.read_port(&self.port()).await
+        let found = session.read_port(&self.port()).await?;
+        session.confirm().await?;
+        Ok(found)
     }
 }
 
@@ -140,11 +143,71 @@ fn want(mac: Option<&str>) -> PortConfig {
     }
 }
 
-const BOTH: [Personality; 2] = [Personality::Ios, Personality::Eos];
+const ALL: [Personality; 4] = [Personality::Ios, Personality::Eos, Personality::Junos, Personality::Aoscx];
+
+/// Those that keep what runs and what a reboot brings apart.
+const SAVING: [Personality; 3] = [Personality::Ios, Personality::Eos, Personality::Aoscx];
+
+fn platform_of(personality: Personality) -> &'static str {
+    match personality {
+        Personality::Ios => "cisco_ios",
+        Personality::Eos => "arista_eos",
+        Personality::Junos => "juniper_junos",
+        Personality::Aoscx => "aruba_aoscx",
+    }
+}
+
+/// What a personality calls things, for orders that name a line.
+struct Lines {
+    access_vlan: &'static str,
+    /// Another line of each provisioning.
+    another: &'static str,
+    read: &'static str,
+    enter: &'static str,
+    leave: &'static str,
+    refusal: &'static str,
+}
+
+fn lines_of(personality: Personality) -> Lines {
+    match personality {
+        Personality::Ios => Lines {
+            access_vlan: "access vlan 142",
+            another: "no shutdown",
+            read: "show running-config",
+            enter: "configure terminal",
+            leave: "end",
+            refusal: "% Invalid input detected at '^' marker.",
+        },
+        Personality::Eos => Lines {
+            access_vlan: "access vlan 142",
+            another: "no shutdown",
+            read: "show running-config",
+            enter: "configure session",
+            leave: "commit timer",
+            refusal: "% Invalid input",
+        },
+        Personality::Junos => Lines {
+            access_vlan: "vlan members 142",
+            another: "interface-mode access",
+            read: "show configuration",
+            enter: "configure exclusive",
+            leave: "exit configuration-mode",
+            refusal: "error: statement creation failed",
+        },
+        Personality::Aoscx => Lines {
+            access_vlan: "vlan access 142",
+            another: "no shutdown",
+            read: "show running-config",
+            enter: "configure terminal",
+            leave: "end",
+            refusal: "Invalid input: vlan",
+        },
+    }
+}
 
 #[tokio::test]
 async fn a_port_is_provisioned_read_back_saved_changed_and_brought_back() {
-    for personality in BOTH {
+    for personality in ALL {
         let bench = Bench::new(personality, |_| ()).await;
         let mut session = bench.opened().await;
         let before = session.read_port(&bench.port()).await.expect("read");
@@ -153,7 +216,7 @@ async fn a_port_is_provisioned_read_back_saved_changed_and_brought_back() {
             assert_eq!(want(mac).differences(&found), [], "{personality:?} {mac:?}");
             let running = bench.device().running(bench.port().as_str()).expect("a port");
             assert_eq!((running.enabled, running.access_vlan), (true, 142));
-            assert!(bench.device().has_vlan(142), "{personality:?}");
+            assert!(personality == Personality::Junos || bench.device().has_vlan(142), "{personality:?}");
             assert_eq!(running.static_macs.len(), usize::from(mac.is_some()));
         }
         session.save().await.expect("saved");
@@ -164,6 +227,7 @@ async fn a_port_is_provisioned_read_back_saved_changed_and_brought_back() {
             bench.provision(&mut session, &want(Some("02:00:00:00:00:03"))).await.expect("provisioned");
         let undo = session.render(Intent::Restore, &name, &before, &found).expect("lines");
         session.apply_to(&name, &undo).await.expect("undone");
+        session.confirm().await.expect("confirmed");
         assert_eq!(session.read_port(&name).await.expect("read"), before, "{personality:?}");
         session.probe().await.expect("alive");
         session.close().await;
@@ -177,12 +241,13 @@ async fn undo(session: &mut Box<dyn SwitchSession>, port: &PortName, before: &Po
     let undone = session.apply_to(port, &lines).await;
     undone.unwrap_or_else(|failure| panic!("{failure}: {}", session.take_transcript()));
     assert_eq!(session.read_port(port).await.expect("read"), *before, "undone: {lines:#?}");
+    session.confirm().await.expect("confirmed");
 }
 
 /// A session may break between any two lines: what it left is never taken for the whole, can be finished, and can be undone.
 #[tokio::test]
 async fn no_part_of_the_lines_reads_back_as_all_of_them_and_each_part_is_finished_or_undone() {
-    for personality in BOTH {
+    for personality in ALL {
         for old in [None, Some("02:00:00:00:00:01")] {
             let bench = Bench::new(personality, |_| ()).await;
             let mut session = bench.opened().await;
@@ -245,7 +310,7 @@ async fn whoever_is_not_who_the_inventory_says_is_refused() {
 /// A switch that reboots in the middle of a login is no switch that an operator must look at.
 #[tokio::test]
 async fn a_connection_that_closes_during_the_login_is_lost_and_not_refused() {
-    for personality in BOTH {
+    for personality in ALL {
         let bench = Bench::new(personality, |_| ()).await;
         bench.device().order(Fault::DropAtAuthentication { times: 1 });
         let failure = bench.refusal().await;
@@ -321,21 +386,24 @@ fn fall_back(pattern: &str, to: FallBack) -> Fault {
 
 #[tokio::test]
 async fn each_way_to_lose_a_dialog_has_its_class() {
-    let pattern = || "vlan 142".to_owned();
-    let refused = "% Invalid input detected at '^' marker.".to_owned();
-    let faults = [
-        (Fault::DropAfterCommand { pattern: pattern(), times: 1 }, FailureClass::SessionLost),
-        (Fault::DropBeforeCommand { pattern: pattern(), times: 1 }, FailureClass::SessionLost),
-        (Fault::Stall { pattern: pattern(), duration: None, times: 1 }, FailureClass::PromptNotSeen),
-        (Fault::Reject { pattern: pattern(), text: refused, times: 1 }, FailureClass::CommandRejected),
-        (Fault::LockConfiguration { times: 1 }, FailureClass::ConfigurationLocked),
-        (fall_back("vlan 142", FallBack::Privileged), FailureClass::SessionLost),
-        (fall_back("vlan 142", FallBack::User), FailureClass::SessionLost),
-        (fall_back("show running-config", FallBack::User), FailureClass::SessionLost),
-        (fall_back("configure terminal", FallBack::User), FailureClass::SessionLost),
-        (Fault::SilentAccept { pattern: "end".into(), times: 1 }, FailureClass::SessionLost),
-    ];
-    for personality in BOTH {
+    for personality in ALL {
+        let line = lines_of(personality);
+        let vlan = || line.access_vlan.to_owned();
+        let faults = [
+            (Fault::DropAfterCommand { pattern: vlan(), times: 1 }, FailureClass::SessionLost),
+            (Fault::DropBeforeCommand { pattern: vlan(), times: 1 }, FailureClass::SessionLost),
+            (Fault::Stall { pattern: vlan(), duration: None, times: 1 }, FailureClass::PromptNotSeen),
+            (
+                Fault::Reject { pattern: vlan(), text: line.refusal.into(), times: 1 },
+                FailureClass::CommandRejected,
+            ),
+            (Fault::LockConfiguration { times: 1 }, FailureClass::ConfigurationLocked),
+            (fall_back(line.access_vlan, FallBack::Privileged), FailureClass::SessionLost),
+            (fall_back(line.access_vlan, FallBack::User), FailureClass::SessionLost),
+            (fall_back(line.read, FallBack::User), FailureClass::SessionLost),
+            (fall_back(line.enter, FallBack::User), FailureClass::SessionLost),
+            (Fault::SilentAccept { pattern: line.leave.into(), times: 1 }, FailureClass::SessionLost),
+        ];
         for (fault, class) in &faults {
             let bench = Bench::new(personality, |_| ()).await;
             bench.device().order(fault.clone());
@@ -355,14 +423,15 @@ async fn each_way_to_lose_a_dialog_has_its_class() {
 
 #[tokio::test]
 async fn log_lines_and_garbage_between_the_lines_are_read_past() {
-    for personality in BOTH {
+    for personality in ALL {
         let bench = Bench::new(personality, |_| ()).await;
         let mut session = bench.opened().await;
         let line =
             "%LINEPROTO-5-UPDOWN: Line protocol on Interface GigabitEthernet1/0/9, changed state to up"
                 .to_owned();
-        bench.device().order(Fault::Syslog { pattern: "vlan 142".into(), line, times: 1 });
-        bench.device().order(Fault::Garble { pattern: "no shutdown".into(), times: 1 });
+        let lines = lines_of(personality);
+        bench.device().order(Fault::Syslog { pattern: lines.access_vlan.into(), line, times: 1 });
+        bench.device().order(Fault::Garble { pattern: lines.another.into(), times: 1 });
         let found = bench.provision(&mut session, &want(None)).await.expect("provisioned");
         assert_eq!(want(None).differences(&found), []);
     }
@@ -370,7 +439,7 @@ async fn log_lines_and_garbage_between_the_lines_are_read_past() {
 
 #[tokio::test]
 async fn a_port_that_was_read_through_noise_is_read_again_and_never_taken_for_another() {
-    for personality in BOTH {
+    for personality in ALL {
         let bench = Bench::new(personality, |_| ()).await;
         let mut session = bench.opened().await;
         let clean =
@@ -390,6 +459,9 @@ async fn an_answer_that_was_swallowed_is_asked_for_again_and_never_taken_for_a_p
         (Personality::Ios, "show running-config"),
         (Personality::Eos, "show running-config"),
         (Personality::Eos, "show mac"),
+        (Personality::Junos, "show configuration"),
+        (Personality::Junos, "show interfaces"),
+        (Personality::Aoscx, "show running-config"),
     ];
     for (personality, command) in table {
         let bench = Bench::new(personality, |_| ()).await;
@@ -418,6 +490,12 @@ fn an_answer_is_whole_when_it_has_what_it_must_have_or_says_no() {
         ("arista_eos", 0, "interface Ethernet1\n", true),
         ("arista_eos", 1, "          Mac Address Table\n", false),
         ("arista_eos", 1, "Total Mac Addresses for this criterion: 0\n", true),
+        ("aruba_aoscx", 0, "", false),
+        ("aruba_aoscx", 0, "interface 1/1/7\n    shutdown\n    exit\n", true),
+        ("juniper_junos", 1, "", false),
+        ("juniper_junos", 1, "error: device ge-9/9/99 not found\n", true),
+        ("juniper_junos", 0, "{master:0}\n", false),
+        ("juniper_junos", 0, "set version 20.4R3.8\n", true),
         ("openvswitch", 0, "tag                 : 142\n", false),
         ("openvswitch", 0, "tag                 : 142\n\ningress_policing_rate: 0\n", true),
         ("openvswitch", 1, "OFPST_PORT_DESC reply (OF1.5) (xid=0x4):\n", false),
@@ -445,10 +523,12 @@ async fn a_failure_tells_what_was_last_seen_and_no_secret() {
 
 #[tokio::test]
 async fn what_was_swallowed_shows_in_the_read_back_and_a_save_that_fails_says_so() {
-    for personality in BOTH {
+    for personality in SAVING {
         let bench = Bench::new(personality, |_| ()).await;
         let mut session = bench.opened().await;
-        bench.device().order(Fault::SilentAccept { pattern: "access vlan 142".into(), times: 1 });
+        bench
+            .device()
+            .order(Fault::SilentAccept { pattern: lines_of(personality).access_vlan.into(), times: 1 });
         let found = bench.provision(&mut session, &want(None)).await.expect("no answer said no");
         assert_ne!(want(None).differences(&found), []);
         bench
@@ -465,9 +545,13 @@ async fn what_was_swallowed_shows_in_the_read_back_and_a_save_that_fails_says_so
 
 #[tokio::test]
 async fn a_port_that_the_switch_does_not_have_is_told_apart() {
-    for (personality, name) in
-        [(Personality::Ios, "GigabitEthernet9/9/99"), (Personality::Eos, "Ethernet999")]
-    {
+    let table = [
+        (Personality::Ios, "GigabitEthernet9/9/99"),
+        (Personality::Eos, "Ethernet999"),
+        (Personality::Junos, "ge-9/9/99"),
+        (Personality::Aoscx, "1/1/99"),
+    ];
+    for (personality, name) in table {
         let bench = Bench::new(personality, |_| ()).await;
         let mut session = bench.opened().await;
         let failure =
@@ -541,6 +625,8 @@ async fn when_the_tenure_is_over_not_a_byte_leaves_any_more() {
 fn with_platform(bench: &mut Bench, change: impl Fn(&str) -> String) {
     let text = match bench.switch.platform.as_str() {
         "cisco_ios" => include_str!("../../config/platforms/cisco_ios.toml"),
+        "juniper_junos" => include_str!("../../config/platforms/juniper_junos.toml"),
+        "aruba_aoscx" => include_str!("../../config/platforms/aruba_aoscx.toml"),
         _ => include_str!("../../config/platforms/arista_eos.toml"),
     };
     let changed = change(text);
@@ -553,7 +639,7 @@ fn with_platform(bench: &mut Bench, change: impl Fn(&str) -> String) {
 
 #[tokio::test]
 async fn a_switch_that_takes_no_comments_is_spoken_to_without_and_one_that_does_never_runs_them() {
-    for personality in BOTH {
+    for personality in ALL {
         for refuses_comments in [false, true] {
             let bench = Bench::new(personality, |plan| plan.refuses_comments = refuses_comments).await;
             let mut session = bench.opened().await;
@@ -561,8 +647,9 @@ async fn a_switch_that_takes_no_comments_is_spoken_to_without_and_one_that_does_
             assert_eq!(want(None).differences(&found), [], "{personality:?}");
             let is_plain = session.take_transcript().contains("takes no comments");
             assert_eq!(is_plain, refuses_comments, "{personality:?}");
+            let is_comment = |line: &str| line.starts_with(['!', '#']);
             let comments =
-                bench.device().commands().iter().filter(|command| command.line.starts_with('!')).count();
+                bench.device().commands().iter().filter(|command| is_comment(&command.line)).count();
             assert_eq!(comments, usize::from(refuses_comments), "only the one that was refused");
         }
     }
@@ -570,7 +657,7 @@ async fn a_switch_that_takes_no_comments_is_spoken_to_without_and_one_that_does_
 
 #[tokio::test]
 async fn a_pager_that_should_not_be_there_is_answered_and_never_cuts_what_is_read() {
-    for personality in BOTH {
+    for personality in ALL {
         let mut bench = Bench::new(personality, |_| ()).await;
         let clean = {
             let mut session = bench.opened().await;
@@ -578,7 +665,11 @@ async fn a_pager_that_should_not_be_there_is_answered_and_never_cuts_what_is_rea
             session.close().await;
             clean.expect("provisioned")
         };
-        with_platform(&mut bench, |text| text.replace("terminal length 0", "terminal length 4"));
+        with_platform(&mut bench, |text| {
+            text.replace("terminal length 0", "terminal length 4")
+                .replace("set cli screen-length 0", "set cli screen-length 4")
+                .replace("\"no page\"", "\"page 4\"")
+        });
         let mut session = bench.opened().await;
         assert_eq!(session.read_port(&bench.port()).await.expect("read"), clean, "{personality:?}");
         assert!(session.take_transcript().contains("typed ahead"), "the first reading was spoilt");

@@ -1,7 +1,10 @@
 //! What was said on a session: bounded, and without the secrets that the session knows.
 
+use crate::machine::{SystemClock, rfc3339};
 use switchyard_actors::domain::failure::DriverFailure;
 use switchyard_actors::domain::text::Secret;
+use switchyard_actors::domain::time::UnixMillis;
+use switchyard_actors::ports::Clock as _;
 
 /// Put in the place of a secret.
 const REDACTED: &str = "<redacted>";
@@ -10,6 +13,8 @@ const REDACTED: &str = "<redacted>";
 #[derive(Debug)]
 pub struct Transcript {
     text: String,
+    /// When the first of it was said.
+    since: UnixMillis,
     limit_bytes: usize,
     secrets: Vec<Secret>,
 }
@@ -18,7 +23,7 @@ impl Transcript {
     /// An empty one, which keeps the last `limit_bytes`, and none of `secrets`.
     #[must_use]
     pub fn new(limit_bytes: usize, secrets: Vec<Secret>) -> Self {
-        Self { text: String::new(), limit_bytes, secrets }
+        Self { text: String::new(), since: UnixMillis(0), limit_bytes, secrets }
     }
 
     /// A line of ours.
@@ -42,6 +47,9 @@ impl Transcript {
     }
 
     fn add(&mut self, mark: &str, line: &str) {
+        if self.text.is_empty() {
+            self.since = SystemClock.now();
+        }
         let line = self.redact(line);
         self.text.push_str(mark);
         self.text.push_str(line.trim_end());
@@ -66,9 +74,10 @@ impl Transcript {
         DriverFailure { detail: self.redact(&failure.detail), ..failure }
     }
 
-    /// What was said since the last call.
+    /// What was said since the last call, with when it began.
     pub fn take(&mut self) -> String {
-        std::mem::take(&mut self.text)
+        let said = std::mem::take(&mut self.text);
+        if said.is_empty() { said } else { format!("# {}\n{said}", rfc3339(self.since)) }
     }
 }
 
@@ -81,9 +90,12 @@ mod tests {
         let mut transcript = Transcript::new(60, vec![Secret::new("hunter2")]);
         transcript.sent("enable hunter2");
         transcript.received("you typed hunter2\n\n");
-        assert_eq!(transcript.take(), "> enable <redacted>\n  you typed <redacted>\n");
+        let said = transcript.take();
+        let (since, said) = said.split_once('\n').expect("lines");
+        assert_eq!(said, "> enable <redacted>\n  you typed <redacted>\n");
+        assert!(since.starts_with("# 2") && since.ends_with('Z') && transcript.take().is_empty(), "{since}");
         (0..100).for_each(|n| transcript.sent(&format!("line {n}")));
         let text = transcript.take();
-        assert!(text.len() <= 60 && text.ends_with("> line 99\n"), "{text}");
+        assert!(text.len() <= 60 + since.len() + 1 && text.ends_with("> line 99\n"), "{text}");
     }
 }

@@ -129,6 +129,8 @@ pub fn switch_section(switch: &SimulatedSwitch, personality: Personality, folder
     let platform = match personality {
         Personality::Ios => "cisco_ios",
         Personality::Eos => "arista_eos",
+        Personality::Junos => "juniper_junos",
+        Personality::Aoscx => "aruba_aoscx",
     };
     format!(
         "[[switch]]\nname = \"{name}\"\nhost = \"{}\"\nssh_port = {}\nplatform = \"{platform}\"\n\

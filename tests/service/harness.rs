@@ -174,6 +174,8 @@ impl Outside {
             let platform = match (self.plan.personality)(n) {
                 Personality::Ios => "cisco_ios",
                 Personality::Eos => "arista_eos",
+                Personality::Junos => "juniper_junos",
+                Personality::Aoscx => "aruba_aoscx",
             };
             let address = switch.address();
             let _ = write!(

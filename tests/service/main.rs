@@ -8,6 +8,7 @@ mod drift;
 mod every_step;
 #[cfg(feature = "fail-points")]
 mod fault_orders;
+mod first_contact;
 mod harness;
 #[cfg(feature = "fail-points")]
 mod instances;
@@ -19,6 +20,8 @@ mod load;
 mod moving;
 #[cfg(feature = "fail-points")]
 mod panics;
+mod peers;
+mod platform_files;
 mod power_cut;
 mod real_switch;
 mod records;
@@ -28,6 +31,7 @@ mod redis;
 mod rolling;
 mod secrets;
 mod stopping;
+mod switch_log;
 #[cfg(feature = "fail-points")]
 mod torture;
 #[cfg(feature = "fail-points")]

@@ -4,12 +4,12 @@
 //! Needs root for the network namespaces. Where none can be made these tests say so and prove nothing, and `injected` alone
 //! shows the same facts. Where `CI` is `true` and a tool is not installed, they fail.
 
-mod cabinet;
-mod cleanup;
+pub mod cabinet;
+pub mod cleanup;
 mod driver;
 mod injected;
 mod injection;
-mod lab;
+pub mod lab;
 
 use crate::harness::*;
 use cabinet::{CAPTIVE, Cabinet, Subscriber};
@@ -27,7 +27,7 @@ const MANY: u16 = 20;
 
 /// The lab, or a word about why there is none.
 fn lab_or_reason() -> Option<Lab> {
-    if !has_tools(lab::missing_tool()) {
+    if !has_tools("real_switch", lab::missing_tool()) {
         return None;
     }
     let Some(reason) = lab::no_namespaces() else { return Some(Lab::build()) };
@@ -36,15 +36,15 @@ fn lab_or_reason() -> Option<Lab> {
 }
 
 /// Whether no tool is missing; a word about it, or a failure where tools are to be had.
-fn has_tools(missing: Option<&str>) -> bool {
+pub fn has_tools(suite: &str, missing: Option<&str>) -> bool {
     let Some(tool) = missing else { return true };
-    assert!(std::env::var("CI").as_deref() != Ok("true"), "no real switch: {tool} is not installed");
-    say(&format!("real_switch proves nothing here: {tool} is not installed"));
+    assert!(std::env::var("CI").as_deref() != Ok("true"), "{suite}: {tool} is not installed");
+    say(&format!("{suite} proves nothing here: {tool} is not installed"));
     false
 }
 
 /// Not by a macro: the test harness would swallow it.
-fn say(what: &str) {
+pub fn say(what: &str) {
     let _ = writeln!(std::io::stderr(), "{what}");
 }
 

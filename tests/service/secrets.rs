@@ -198,6 +198,9 @@ async fn listen_to_the_command_line(outside: &Outside, process: &Process, said: 
         assert!(Instant::now() < deadline, "never quarantined: {:?}", said.0.last());
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
+    for switch in 0..4 {
+        said.hear_command(&["switch", "log", &switch_name(switch), "--config", config]);
+    }
     said.hear_command(&["--help"]);
     said.hear_command(&["check-config", "--config", config]);
     let inventory = outside.inventory();

@@ -84,10 +84,11 @@ fn may_be_a_reboot(class: FailureClass) -> bool {
 mod tests {
     use super::*;
     use crate::domain::failure::DriverFailure;
-    use crate::domain::session::{Errand, StepResult};
+    use crate::domain::session::Errand;
+    use crate::domain::visit::StepResult;
 
     fn failed(class: FailureClass) -> SessionEvent {
-        SessionEvent::Failed { failure: DriverFailure::new(class, "x"), jitter: 0.0 }
+        SessionEvent::Failed { failure: DriverFailure::new(class, "x"), over: None, jitter: 0.0 }
     }
 
     #[test]
@@ -96,7 +97,7 @@ mod tests {
         let others = [
             failed(FailureClass::CommandRejected),
             SessionEvent::Begun(Errand::Save),
-            SessionEvent::StepDone(StepResult::Sent),
+            SessionEvent::StepDone(StepResult::Confirmed),
             SessionEvent::Saved,
             SessionEvent::BrokenOff,
             SessionEvent::IdleElapsed,

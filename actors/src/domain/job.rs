@@ -230,6 +230,17 @@ impl JobState {
         matches!(self, Self::Completed { .. } | Self::Failed { .. })
     }
 
+    /// Whether an attempt at it failed, or a supervisor panicked over it, before the one that it is at.
+    #[must_use]
+    pub fn has_failed_before(&self) -> bool {
+        match self {
+            Self::Queued { failed_attempts, panics, .. } | Self::Running { failed_attempts, panics, .. } => {
+                *failed_attempts > 0 || *panics > 0
+            }
+            Self::Completed { .. } | Self::Failed { .. } => false,
+        }
+    }
+
     /// The word for it on the wire.
     #[must_use]
     pub fn name(&self) -> &'static str {

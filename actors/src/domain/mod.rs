@@ -30,7 +30,9 @@ pub mod session;
 pub mod subscription;
 pub mod text;
 pub mod time;
+pub mod transcript;
 pub mod upkeep;
+pub mod visit;
 
 /// A rule said no: the event makes no sense in this state. Carries both names, for a log or a conflict answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

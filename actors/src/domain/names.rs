@@ -118,6 +118,7 @@ fn under_a_switch(id: SwitchId, what: &str) -> Option<Key> {
         "status" => return Some(Key::SwitchStatus(id)),
         "host-key" => return Some(Key::FirstSeenHostKey(id)),
         "drift" => return Some(Key::Drift(id)),
+        "save-transcript" => return Some(Key::SaveTranscript(id)),
         _ => {}
     }
     match what.split_once('/')? {
@@ -125,6 +126,7 @@ fn under_a_switch(id: SwitchId, what: &str) -> Option<Key> {
         ("job", job) => Some(Key::Job(id, JobId(uuid(job)?))),
         ("transcript", job) => Some(Key::Transcript(id, JobId(uuid(job)?))),
         ("port", name) => port(id, name).map(Key::Port),
+        ("port-transcript", name) => port(id, name).map(Key::PortTranscript),
         ("managed", name) => port(id, name).map(Key::Managed),
         _ => None,
     }
@@ -157,6 +159,7 @@ fn index(text: &str) -> Option<Index> {
     match text.split_once('/')? {
         ("work", id) => switch(id).map(Index::Work),
         ("managed", id) => switch(id).map(Index::Managed),
+        ("transcripts", id) => switch(id).map(Index::Transcripts),
         ("due", id) => partner(id).map(Index::Due),
         ("dead", id) => partner(id).map(Index::Dead),
         ("plans", id) => partner(id).map(Index::Plans),
@@ -208,7 +211,7 @@ mod tests {
 
     fn some_key() -> impl Strategy<Value = Key> {
         let one = (some_switch(), some_port(), some_uuid(), some_uuid(), some_checkout());
-        (0..19, one).prop_map(|(kind, (switch, port, a, b, checkout))| match kind {
+        (0..21, one).prop_map(|(kind, (switch, port, a, b, checkout))| match kind {
             0 => Key::Checkout(checkout),
             1 => Key::Subscription(Tag::Switch(switch), SubscriptionId(a)),
             2 => Key::Subscription(Tag::Unit(UnitId(b)), SubscriptionId(a)),
@@ -227,6 +230,8 @@ mod tests {
             15 => Key::Managed(port),
             16 => Key::Drift(switch),
             17 => Key::FirstSeenHostKey(switch),
+            18 => Key::PortTranscript(port),
+            19 => Key::SaveTranscript(switch),
             _ => Key::Location(
                 LocationHash::parse(&a.simple().to_string()[..10]).expect("ten hexadecimal characters"),
             ),
@@ -237,6 +242,7 @@ mod tests {
         prop_oneof![
             some_switch().prop_map(Index::Work),
             some_switch().prop_map(Index::Managed),
+            some_switch().prop_map(Index::Transcripts),
             some_uuid().prop_map(|id| Index::Due(PartnerId(id))),
             some_uuid().prop_map(|id| Index::Dead(PartnerId(id))),
             Just(Index::Switches),

@@ -79,6 +79,10 @@ pub enum Key {
     Drift(SwitchId),
     /// A [`Transcript`].
     Transcript(SwitchId, JobId),
+    /// What was said when a port was repaired, or proven to stand, without a job.
+    PortTranscript(PortRef),
+    /// What was said when the running configuration was saved.
+    SaveTranscript(SwitchId),
     /// A [`DeliveryRecord`].
     Delivery(PartnerId, EventId),
     /// The [`Tag`] under which a job or a subscription lives.
@@ -110,8 +114,11 @@ impl Key {
             | Self::SwitchStatus(switch)
             | Self::FirstSeenHostKey(switch)
             | Self::Drift(switch)
-            | Self::Transcript(switch, _) => Tag::Switch(switch.clone()),
-            Self::Port(port) | Self::Managed(port) => Tag::Switch(port.switch.clone()),
+            | Self::Transcript(switch, _)
+            | Self::SaveTranscript(switch) => Tag::Switch(switch.clone()),
+            Self::Port(port) | Self::Managed(port) | Self::PortTranscript(port) => {
+                Tag::Switch(port.switch.clone())
+            }
             Self::Delivery(partner, _) => Tag::Partner(*partner),
             Self::Directory(id) => Tag::Directory(*id),
             Self::Partner(_)
@@ -139,6 +146,8 @@ impl fmt::Display for Key {
             Self::FirstSeenHostKey(_) => write!(f, "{tag}/host-key"),
             Self::Drift(_) => write!(f, "{tag}/drift"),
             Self::Transcript(_, job) => write!(f, "{tag}/transcript/{job}"),
+            Self::PortTranscript(at) => write!(f, "{tag}/port-transcript/{}", at.port),
+            Self::SaveTranscript(_) => write!(f, "{tag}/save-transcript"),
             Self::Delivery(_, event) => write!(f, "{tag}/delivery/{event}"),
             Self::Directory(_) => write!(f, "{tag}"),
             Self::Partner(id) => write!(f, "{tag}/partner/{id}"),
@@ -305,6 +314,8 @@ pub enum Record {
     Drift(SwitchDrift),
     /// Under [`Key::Transcript`].
     Transcript(Transcript),
+    /// Under [`Key::PortTranscript`] and [`Key::SaveTranscript`].
+    Said(String),
     /// Under [`Key::Delivery`].
     Delivery(DeliveryRecord),
     /// Under [`Key::Directory`].
@@ -328,10 +339,12 @@ pub enum Record {
 /// Sets of members that a commit keeps in step with its records: what is looked for, rather than looked up.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Index {
-    /// A switch's [`super::session::WorkItem`]s, by when each is due.
+    /// A switch's [`super::visit::WorkItem`]s, by when each is due.
     Work(SwitchId),
     /// A switch's ports that a subscription has live, each with its [`ManagedPort`].
     Managed(SwitchId),
+    /// What was said on a switch's sessions, each a [`super::transcript::Subject`], by when it was last added to.
+    Transcripts(SwitchId),
     /// A partner's events that are due or being sent, by when.
     Due(PartnerId),
     /// A partner's dead letters, by when they died.
@@ -357,7 +370,9 @@ impl Index {
     #[must_use]
     pub fn tag(&self) -> Tag {
         match self {
-            Self::Work(switch) | Self::Managed(switch) => Tag::Switch(switch.clone()),
+            Self::Work(switch) | Self::Managed(switch) | Self::Transcripts(switch) => {
+                Tag::Switch(switch.clone())
+            }
             Self::Due(partner) | Self::Dead(partner) => Tag::Partner(*partner),
             Self::Switches | Self::Partners | Self::Plans(_) | Self::Ports(_) | Self::Locations(_) => {
                 Tag::Inventory
@@ -374,6 +389,7 @@ impl fmt::Display for Index {
         match self {
             Self::Work(switch) => write!(f, "work/{switch}"),
             Self::Managed(switch) => write!(f, "managed/{switch}"),
+            Self::Transcripts(switch) => write!(f, "transcripts/{switch}"),
             Self::Due(partner) => write!(f, "due/{partner}"),
             Self::Dead(partner) => write!(f, "dead/{partner}"),
             Self::Switches => f.write_str("switches"),
@@ -388,7 +404,7 @@ impl fmt::Display for Index {
 }
 
 /// A work item as an index's member, and back.
-impl super::session::WorkItem {
+impl super::visit::WorkItem {
     /// The member's text.
     #[must_use]
     pub fn to_member(&self) -> String {

@@ -27,7 +27,7 @@ impl SavePace {
         let SessionState::Saving = state else { return self };
         match event {
             E::Saved => Self::default(),
-            E::Failed { failure, jitter } => match failure.class.verdict() {
+            E::Failed { failure, over: _, jitter } => match failure.class.verdict() {
                 Verdict::Retry | Verdict::Fail => self.failed(*jitter, now, policy),
                 // An operator looks, or it was no fault of the switch.
                 Verdict::Quarantine | Verdict::Interrupt => self,
@@ -63,7 +63,7 @@ mod tests {
     };
 
     fn failed(class: FailureClass) -> SessionEvent {
-        SessionEvent::Failed { failure: DriverFailure::new(class, "x"), jitter: 1.0 }
+        SessionEvent::Failed { failure: DriverFailure::new(class, "x"), over: None, jitter: 1.0 }
     }
 
     fn wait(pace: SavePace) -> u64 {

@@ -20,31 +20,10 @@
 //! is begun. What the job or the port becomes is for their own machines: the effects here only say what to do.
 
 use super::Denied;
-use super::config::PortConfig;
 use super::failure::{DriverFailure, Verdict};
-use super::ids::{JobId, PortName};
 use super::job::RetryPolicy;
 use super::time::UnixMillis;
-use serde::{Deserialize, Serialize};
-
-/// One thing to do on one port.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum WorkItem {
-    /// A job.
-    Job(JobId),
-    /// A port that is dirty, to be brought back, or applied and not saved.
-    Port(PortName),
-    /// The managed ports, to be compared with what they should be; one of them a visit, and nothing is written.
-    Check,
-}
-
-/// One stay in the switch's configuration: one to many ports, each with its own outcome.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Visit {
-    /// What is done, in order. Never empty.
-    pub work: Vec<WorkItem>,
-}
+use super::visit::{Settled, Step, StepResult, Visit, VisitOutcome, WorkItem};
 
 /// What a session is wanted for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,45 +32,6 @@ pub enum Errand {
     Visit(Visit),
     /// Saving the running configuration.
     Save,
-}
-
-/// Where a visit stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step {
-    /// Is the kept session still alive?
-    Probe,
-    /// Read the port, and change nothing.
-    Check,
-    /// Read the port before anything is changed.
-    ReadBefore,
-    /// Put the lines on record, then send them.
-    Apply,
-    /// Read the port again.
-    ReadBack,
-    /// Bring the port back to what it was, because of this.
-    Restore {
-        /// Why.
-        cause: DriverFailure,
-    },
-}
-
-/// What a step found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum StepResult {
-    /// The session answers.
-    Alive,
-    /// The port is as wanted.
-    AsWanted,
-    /// It is not: this is what it is.
-    Differs(PortConfig),
-    /// The lines were sent, and no answer said no.
-    Sent,
-    /// The port is what it was before, read back.
-    Restored,
-    /// It could not be brought back.
-    NotRestored,
-    /// The port's record changed meanwhile, so no line of this step was sent.
-    Overtaken,
 }
 
 /// The session.
@@ -146,6 +86,8 @@ pub enum SessionEvent {
     Failed {
         /// How.
         failure: DriverFailure,
+        /// Over which part of the visit, where the step alone doesn't say.
+        over: Option<WorkItem>,
         /// Chance, 0 to 1, for the back-off.
         jitter: f64,
     },
@@ -155,24 +97,6 @@ pub enum SessionEvent {
     IdleElapsed,
     /// An operator has looked.
     Released,
-}
-
-/// What a visit came to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum VisitOutcome {
-    /// Read back, and as wanted.
-    Verified,
-    /// A check read it, and it is this instead.
-    Drifted(PortConfig),
-    /// It failed before anything was sent.
-    FailedUntouched(DriverFailure),
-    /// It failed, was undone, and the port is read back as it was.
-    FailedRestored(DriverFailure),
-    /// It failed, and what the port is now, is not known.
-    FailedUnclear(DriverFailure),
-    /// It was broken off before a line was sent, because the port's record changed meanwhile or the service stops: what is
-    /// to be done is to be chosen anew.
-    BrokenOff,
 }
 
 /// What to do now.
@@ -186,8 +110,8 @@ pub enum SessionEffect {
     RunStep,
     /// Save the running configuration.
     Save,
-    /// Put on record what the visit came to.
-    Settle(VisitOutcome, Visit),
+    /// Put on record what a part of the visit came to.
+    Settle(WorkItem, VisitOutcome),
     /// Ports that were unsaved are saved.
     MarkSaved,
     /// See what is to be done next.
@@ -215,8 +139,7 @@ impl SessionState {
                 Ok((Self::Connecting { errand, failures }, vec![Do::Open]))
             }
             (Self::Connecting { errand: Errand::Visit(visit), .. }, E::Opened) => {
-                let step = first_step(&visit);
-                Ok((Self::Applying { visit, step }, vec![Do::RunStep]))
+                Ok(goes_on(visit, Vec::new()))
             }
             (Self::Connecting { errand: Errand::Save, .. }, E::Opened) => Ok((Self::Saving, vec![Do::Save])),
             (Self::Ready, E::Begun(Errand::Visit(visit))) => {
@@ -224,19 +147,24 @@ impl SessionState {
             }
             (Self::Ready, E::Begun(Errand::Save)) => Ok((Self::Saving, vec![Do::Save])),
             (Self::Ready, E::IdleElapsed) => Ok((Self::Idle, vec![Do::Close, Do::ChooseWork])),
-            (Self::Applying { visit, step }, E::StepDone(result)) => next_step(visit, step, result),
+            (Self::Applying { visit, step }, E::StepDone(result)) => {
+                let (visit, settled) = visit.after(step, result)?;
+                Ok(goes_on(visit, settled))
+            }
             (Self::Saving, E::Saved) => Ok((Self::Ready, vec![Do::MarkSaved, Do::ChooseWork])),
-            (state, E::Failed { failure, jitter }) => failed(state, failure, jitter, now, policy),
+            (state, E::Failed { failure, over, jitter }) => {
+                let policy = (now, policy);
+                failed(state, failure, over.as_ref(), jitter, policy)
+            }
             (Self::Quarantined { .. }, E::Released) => Ok((Self::Idle, vec![Do::ChooseWork])),
             (Self::Connecting { errand, .. }, E::BrokenOff) => Ok(not_connected(errand)),
-            (
-                Self::Applying { visit, step: Step::Probe | Step::Check | Step::ReadBefore | Step::Apply },
-                E::BrokenOff,
-            ) => Ok(settled(VisitOutcome::BrokenOff, visit)),
+            (Self::Applying { visit, step }, E::BrokenOff) if step.can_be_broken_off() => {
+                Ok((Self::Ready, with_choice(visit.broken_off())))
+            }
             (
                 state @ (Self::Idle
                 | Self::Ready
-                | Self::Applying { step: Step::ReadBack | Step::Restore { .. }, .. }
+                | Self::Applying { .. }
                 | Self::Saving
                 | Self::BackingOff { .. }
                 | Self::Quarantined { .. }),
@@ -302,14 +230,11 @@ impl SessionState {
     #[must_use]
     pub fn can_be_broken_off(&self) -> bool {
         match self {
-            Self::Connecting { .. }
-            | Self::Applying { step: Step::Probe | Step::Check | Step::ReadBefore | Step::Apply, .. } => true,
-            Self::Applying { step: Step::ReadBack | Step::Restore { .. }, .. }
-            | Self::Idle
-            | Self::Ready
-            | Self::Saving
-            | Self::BackingOff { .. }
-            | Self::Quarantined { .. } => false,
+            Self::Connecting { .. } => true,
+            Self::Applying { step, .. } => step.can_be_broken_off(),
+            Self::Idle | Self::Ready | Self::Saving | Self::BackingOff { .. } | Self::Quarantined { .. } => {
+                false
+            }
         }
     }
 
@@ -344,94 +269,67 @@ impl SessionState {
 
 type Next = Result<(SessionState, Vec<SessionEffect>), Denied>;
 
-/// With an open session.
-fn first_step(visit: &Visit) -> Step {
-    if visit.work.contains(&WorkItem::Check) { Step::Check } else { Step::ReadBefore }
+/// Puts on record what came to an outcome, and takes the next step; behind the last, the session is free.
+fn goes_on(visit: Visit, settled: Vec<Settled>) -> (SessionState, Vec<SessionEffect>) {
+    let Some(step) = visit.next_step() else { return (SessionState::Ready, with_choice(settled)) };
+    let mut effects = settle(settled);
+    effects.push(SessionEffect::RunStep);
+    (SessionState::Applying { visit, step }, effects)
 }
 
-/// Within a visit: read, apply, read back, and undo when that found something else.
-fn next_step(visit: Visit, step: Step, result: StepResult) -> Next {
-    use StepResult as R;
-    let goes_on = |visit, step| Ok((SessionState::Applying { visit, step }, vec![SessionEffect::RunStep]));
-    match (step, result) {
-        (Step::Probe, R::Alive) => {
-            let step = first_step(&visit);
-            goes_on(visit, step)
-        }
-        (Step::Check, R::Differs(found)) => Ok(settled(VisitOutcome::Drifted(found), visit)),
-        (Step::ReadBefore, R::Differs(_)) => goes_on(visit, Step::Apply),
-        (Step::Apply, R::Sent) => goes_on(visit, Step::ReadBack),
-        // Nothing to do also counts: a repeat of what was already applied.
-        (Step::Check | Step::ReadBefore | Step::ReadBack, R::AsWanted) => {
-            Ok(settled(VisitOutcome::Verified, visit))
-        }
-        (Step::Restore { cause }, R::Restored) => Ok(settled(VisitOutcome::FailedRestored(cause), visit)),
-        (Step::Restore { cause }, R::NotRestored) => Ok(settled(VisitOutcome::FailedUnclear(cause), visit)),
-        (Step::Apply | Step::Restore { .. }, R::Overtaken) => Ok(settled(VisitOutcome::BrokenOff, visit)),
-        (step, result) => {
-            Err(Denied { machine: "visit", state: step_name(&step), event: result_name(&result) })
-        }
-    }
+fn settle(settled: Vec<Settled>) -> Vec<SessionEffect> {
+    settled.into_iter().map(|(item, outcome)| SessionEffect::Settle(item, outcome)).collect()
 }
 
-fn settled(outcome: VisitOutcome, visit: Visit) -> (SessionState, Vec<SessionEffect>) {
-    (SessionState::Ready, vec![SessionEffect::Settle(outcome, visit), SessionEffect::ChooseWork])
+fn with_choice(settled: Vec<Settled>) -> Vec<SessionEffect> {
+    let mut effects = settle(settled);
+    effects.push(SessionEffect::ChooseWork);
+    effects
 }
 
 /// There is no session yet, or half of one.
 fn not_connected(errand: Errand) -> (SessionState, Vec<SessionEffect>) {
-    let mut effects = vec![SessionEffect::Close];
-    if let Errand::Visit(visit) = errand {
-        effects.push(SessionEffect::Settle(VisitOutcome::BrokenOff, visit));
-    }
-    effects.push(SessionEffect::ChooseWork);
-    (SessionState::Idle, effects)
+    let settled = match errand {
+        Errand::Visit(visit) => visit.broken_off(),
+        Errand::Save => Vec::new(),
+    };
+    let effects = std::iter::once(SessionEffect::Close).chain(with_choice(settled));
+    (SessionState::Idle, effects.collect())
 }
 
-/// A failure: go on with the undo where the session still serves, else close it and back off, or wait for an operator.
+/// A failure: go on where the session still serves, else close it and back off, or wait for an operator.
 fn failed(
     state: SessionState,
     failure: DriverFailure,
+    over: Option<&WorkItem>,
     jitter: f64,
-    now: UnixMillis,
-    policy: &RetryPolicy,
+    policy: (UnixMillis, &RetryPolicy),
 ) -> Next {
     use SessionEffect as Do;
-    let usable = failure.class.leaves_session_usable();
     match state {
         SessionState::Applying { visit, step: Step::Probe } => {
             // The kept session went away while nobody looked: open another, and count nothing.
             let errand = Errand::Visit(visit);
             Ok((SessionState::Connecting { errand, failures: 0 }, vec![Do::Close, Do::Open]))
         }
-        SessionState::Applying { visit, step: Step::Check | Step::ReadBefore } if usable => {
-            Ok(settled(VisitOutcome::FailedUntouched(failure), visit))
-        }
-        SessionState::Applying { visit, step: Step::Apply | Step::ReadBack } if usable => {
-            let step = Step::Restore { cause: failure };
-            Ok((SessionState::Applying { visit, step }, vec![Do::RunStep]))
-        }
-        SessionState::Applying { visit, step: Step::Restore { cause } } if usable => {
-            Ok(settled(VisitOutcome::FailedUnclear(cause), visit))
+        SessionState::Applying { visit, step } if failure.class.leaves_session_usable() => {
+            let (visit, settled) = visit.failed(step, failure);
+            Ok(goes_on(visit, settled))
         }
         SessionState::Applying { visit, step } => {
-            let outcome = match step {
-                Step::Check | Step::ReadBefore | Step::Probe => {
-                    VisitOutcome::FailedUntouched(failure.clone())
-                }
-                Step::Apply | Step::ReadBack => VisitOutcome::FailedUnclear(failure.clone()),
-                Step::Restore { cause } => VisitOutcome::FailedUnclear(cause),
-            };
-            Ok(broken(failure, 0, jitter, now, policy, Some(Do::Settle(outcome, visit))))
+            let settled = visit.broken(step, over, &failure);
+            Ok(broken(failure, 0, jitter, policy, settled))
         }
         SessionState::Connecting { errand: Errand::Visit(visit), failures } => {
-            let outcome = VisitOutcome::FailedUntouched(failure.clone());
-            Ok(broken(failure, failures, jitter, now, policy, Some(Do::Settle(outcome, visit))))
+            // Nothing was begun: whose turn would have come first is charged, and no other.
+            let step = visit.next_step().expect("a visit that nothing was done of has a first step");
+            let settled = visit.broken(step, None, &failure);
+            Ok(broken(failure, failures, jitter, policy, settled))
         }
         SessionState::Connecting { errand: Errand::Save, failures } => {
-            Ok(broken(failure, failures, jitter, now, policy, None))
+            Ok(broken(failure, failures, jitter, policy, Vec::new()))
         }
-        SessionState::Saving | SessionState::Ready => Ok(broken(failure, 0, jitter, now, policy, None)),
+        SessionState::Saving | SessionState::Ready => Ok(broken(failure, 0, jitter, policy, Vec::new())),
         state @ (SessionState::Idle | SessionState::BackingOff { .. } | SessionState::Quarantined { .. }) => {
             Err(Denied { machine: "switch session", state: state.name(), event: "a failure" })
         }
@@ -442,12 +340,11 @@ fn broken(
     failure: DriverFailure,
     failures: u32,
     jitter: f64,
-    now: UnixMillis,
-    policy: &RetryPolicy,
-    settle: Option<SessionEffect>,
+    (now, policy): (UnixMillis, &RetryPolicy),
+    settled: Vec<Settled>,
 ) -> (SessionState, Vec<SessionEffect>) {
     let mut effects = vec![SessionEffect::Close];
-    effects.extend(settle);
+    effects.extend(settle(settled));
     match failure.class.verdict() {
         Verdict::Quarantine => {
             effects.push(SessionEffect::TellOperator);
@@ -465,35 +362,15 @@ fn broken(
     (SessionState::BackingOff { until, failures }, effects)
 }
 
-fn step_name(step: &Step) -> &'static str {
-    match step {
-        Step::Probe => "probing",
-        Step::Check => "checking",
-        Step::ReadBefore => "reading before",
-        Step::Apply => "applying",
-        Step::ReadBack => "reading back",
-        Step::Restore { .. } => "restoring",
-    }
-}
-
-fn result_name(result: &StepResult) -> &'static str {
-    match result {
-        StepResult::Alive => "alive",
-        StepResult::AsWanted => "as wanted",
-        StepResult::Differs(_) => "differs",
-        StepResult::Sent => "sent",
-        StepResult::Restored => "restored",
-        StepResult::NotRestored => "not restored",
-        StepResult::Overtaken => "overtaken",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::config::PortConfig;
     use crate::domain::failure::FailureClass;
+    use crate::domain::ids::JobId;
+    use crate::domain::visit::Sending;
     use proptest::prelude::*;
-    use std::collections::BTreeMap;
+    use std::collections::{BTreeMap, BTreeSet};
     use uuid::Uuid;
 
     const NOW: UnixMillis = UnixMillis(50_000);
@@ -505,20 +382,43 @@ mod tests {
         panics: 3,
     };
 
+    fn job(number: u128) -> WorkItem {
+        WorkItem::Job(JobId(Uuid::from_u128(number)))
+    }
+
     fn visit() -> Visit {
-        Visit { work: vec![WorkItem::Job(JobId(Uuid::nil()))] }
+        Visit::new([job(0)])
+    }
+
+    fn many() -> Visit {
+        Visit::new((0..3).map(job))
+    }
+
+    fn check() -> Visit {
+        Visit::new([WorkItem::Check])
     }
 
     fn failure(class: FailureClass) -> DriverFailure {
         DriverFailure::new(class, "x")
     }
 
-    fn applying(step: Step) -> SessionState {
-        SessionState::Applying { visit: visit(), step }
+    fn sent() -> StepResult {
+        applied(Sending::Sent)
     }
 
-    fn check() -> Visit {
-        Visit { work: vec![WorkItem::Check] }
+    fn applied(sending: Sending) -> StepResult {
+        StepResult::Applied { each: vec![sending], takes_back: false }
+    }
+
+    /// The visit to one port, behind these results.
+    fn applying(results: &[StepResult]) -> SessionState {
+        let mut visit = visit();
+        for result in results {
+            let step = visit.next_step().expect("there is one");
+            visit = visit.after(step, result.clone()).expect("a result of this step").0;
+        }
+        let step = visit.next_step().expect("it isn't over");
+        SessionState::Applying { visit, step }
     }
 
     fn states() -> Vec<SessionState> {
@@ -528,13 +428,21 @@ mod tests {
             SessionState::Connecting { errand: Errand::Visit(check()), failures: 0 },
             SessionState::Connecting { errand: Errand::Save, failures: 0 },
             SessionState::Ready,
-            applying(Step::Probe),
+            SessionState::Applying { visit: visit(), step: Step::Probe },
             SessionState::Applying { visit: check(), step: Step::Probe },
             SessionState::Applying { visit: check(), step: Step::Check },
-            applying(Step::ReadBefore),
-            applying(Step::Apply),
-            applying(Step::ReadBack),
-            applying(Step::Restore { cause: failure(FailureClass::CommandRejected) }),
+            applying(&[]),
+            applying(&[StepResult::Differs(port())]),
+            applying(&[StepResult::Differs(port()), sent()]),
+            applying(&[
+                StepResult::Differs(port()),
+                applied(Sending::Refused(failure(FailureClass::CommandRejected))),
+            ]),
+            applying(&[
+                StepResult::Differs(port()),
+                StepResult::Applied { each: vec![Sending::Sent], takes_back: true },
+                StepResult::AsWanted,
+            ]),
             SessionState::Saving,
             SessionState::BackingOff { until: NOW, failures: 1 },
             SessionState::BackingOff { until: NOW.plus_millis(1), failures: 1 },
@@ -554,7 +462,7 @@ mod tests {
     }
 
     fn failed(class: FailureClass) -> SessionEvent {
-        SessionEvent::Failed { failure: failure(class), jitter: 1.0 }
+        SessionEvent::Failed { failure: failure(class), over: None, jitter: 1.0 }
     }
 
     fn events() -> Vec<SessionEvent> {
@@ -565,9 +473,9 @@ mod tests {
             SessionEvent::StepDone(StepResult::Alive),
             SessionEvent::StepDone(StepResult::AsWanted),
             SessionEvent::StepDone(StepResult::Differs(port())),
-            SessionEvent::StepDone(StepResult::Sent),
-            SessionEvent::StepDone(StepResult::Restored),
-            SessionEvent::StepDone(StepResult::NotRestored),
+            SessionEvent::StepDone(sent()),
+            SessionEvent::StepDone(StepResult::Restored { takes_back: false }),
+            SessionEvent::StepDone(StepResult::NotRestored { takes_back: false }),
             SessionEvent::Saved,
             failed(FailureClass::SessionLost),
             failed(FailureClass::CommandRejected),
@@ -578,6 +486,7 @@ mod tests {
             SessionEvent::StepDone(StepResult::Overtaken),
             SessionEvent::BrokenOff,
             SessionEvent::Begun(Errand::Visit(check())),
+            SessionEvent::StepDone(StepResult::Confirmed),
         ]
     }
 
@@ -592,7 +501,8 @@ mod tests {
                 Step::ReadBefore => 'r',
                 Step::Apply => 'a',
                 Step::ReadBack => 'b',
-                Step::Restore { .. } => 'u',
+                Step::Restore => 'u',
+                Step::Confirm => 'f',
             },
             SessionState::Saving => 'S',
             SessionState::BackingOff { .. } => 'B',
@@ -603,24 +513,26 @@ mod tests {
     #[test]
     fn every_state_meets_every_event_as_drawn() {
         // Columns: visit, save, opened, alive, as wanted, differs, sent, restored, not restored, saved,
-        // lost, rejected, login refused, tenure lapsed, idle, released, overtaken, broken off, check. A dot is denied.
+        // lost, rejected, login refused, tenure lapsed, idle, released, overtaken, broken off, check, confirmed. A dot is
+        // denied.
         let drawn = [
-            "CC................C", // idle
-            "..r.......BBQI...I.", // connecting for a visit
-            "..k.......BBQI...I.", // connecting for a check
-            "..S.......BBQI...I.", // connecting for a save
-            "pS........BBQII...p", // ready
-            "...r......CCCC...R.", // probing
-            "...k......CCCC...R.", // probing for a check
-            "....RR....BRQI...R.", // checking
-            "....Ra....BRQI...R.", // reading before
-            "......b...BuQI..RR.", // applying
-            "....R.....BuQI.....", // reading back
-            ".......RR.BRQI..R..", // restoring
-            ".........RBBQI.....", // saving
-            "CC................C", // backing off, and the time has come
-            "...................", // backing off
-            "...............I...", // quarantined
+            "CC................C.", // idle
+            "..r.......BBQI...I..", // connecting for a visit
+            "..k.......BBQI...I..", // connecting for a check
+            "..S.......BBQI...I..", // connecting for a save
+            "pS........BBQII...p.", // ready
+            "...r......CCCC...R..", // probing
+            "...k......CCCC...R..", // probing for a check
+            "....RR....BRQI...R..", // checking
+            "....Ra....BRQI...R..", // reading before
+            "......b...BuQI...R..", // applying
+            "....R.....BuQI......", // reading back
+            ".......RR.BRQI..R...", // restoring
+            "..........BuQI.....R", // confirming
+            ".........RBBQI......", // saving
+            "CC................C.", // backing off, and the time has come
+            "....................", // backing off
+            "...............I....", // quarantined
         ];
         for (state, row) in states().into_iter().zip(drawn) {
             let next = |event: SessionEvent| state.clone().apply(event, NOW, &POLICY);
@@ -649,18 +561,20 @@ mod tests {
         }
     }
 
-    /// What the effects say about the outside: a session, and a visit that nobody has settled yet.
+    /// What the effects say about the outside: a session, and the parts of a visit that nobody has settled yet.
     #[derive(Default)]
     struct Model {
         open: bool,
-        unsettled: bool,
+        unsettled: BTreeSet<WorkItem>,
     }
 
     impl Model {
         fn meets(&mut self, event: &SessionEvent, effects: &[SessionEffect]) -> Result<(), TestCaseError> {
             match event {
                 SessionEvent::Opened => self.open = true,
-                SessionEvent::Begun(Errand::Visit(_)) => self.unsettled = true,
+                SessionEvent::Begun(Errand::Visit(visit)) => {
+                    self.unsettled = visit.parts().iter().map(|part| part.item.clone()).collect();
+                }
                 _ => {}
             }
             for effect in effects {
@@ -668,9 +582,8 @@ mod tests {
                     SessionEffect::Open => prop_assert!(!self.open, "a second session"),
                     SessionEffect::Close => self.open = false,
                     SessionEffect::RunStep | SessionEffect::Save => prop_assert!(self.open, "no session"),
-                    SessionEffect::Settle(..) => {
-                        prop_assert!(self.unsettled, "settled twice");
-                        self.unsettled = false;
+                    SessionEffect::Settle(item, _) => {
+                        prop_assert!(self.unsettled.remove(item), "settled twice");
                     }
                     SessionEffect::MarkSaved | SessionEffect::ChooseWork | SessionEffect::TellOperator => {}
                 }
@@ -679,22 +592,44 @@ mod tests {
         }
     }
 
+    /// As many of each kind of answer as the step in the state is about.
+    fn answered(state: &SessionState, each: &[Sending], takes_back: bool) -> SessionEvent {
+        let count = match state {
+            SessionState::Applying { visit, step } => visit.at_hand(*step).len(),
+            _ => 1,
+        };
+        let each = each.iter().cycle().take(count).cloned().collect();
+        SessionEvent::StepDone(StepResult::Applied { each, takes_back })
+    }
+
     proptest! {
         #[test]
-        fn there_is_never_a_second_session_and_each_visit_is_settled_once(
-            picks in proptest::collection::vec((0..19usize, 0..60_000u64), 0..120)
+        fn there_is_never_a_second_session_and_each_part_of_a_visit_is_settled_once(
+            picks in proptest::collection::vec((0..24usize, 0..60_000u64), 0..160)
         ) {
+            let refused = || Sending::Refused(failure(FailureClass::CommandRejected));
             let (mut state, mut model, mut now) = (SessionState::Idle, Model::default(), NOW);
             for (pick, later) in picks {
                 now = now.plus_millis(later);
-                let event = events()[pick].clone();
+                let event = match pick {
+                    20 => SessionEvent::Begun(Errand::Visit(many())),
+                    21 => answered(&state, &[Sending::Sent], false),
+                    22 => answered(&state, &[Sending::Sent, refused(), Sending::Overtaken], true),
+                    23 => answered(&state, &[Sending::Overtaken, Sending::Sent, refused()], false),
+                    pick => events()[pick].clone(),
+                };
                 if let Ok((next, effects)) = state.clone().apply(event.clone(), now, &POLICY) {
                     model.meets(&event, &effects)?;
                     state = next;
                 }
-                let at_work = matches!(state, SessionState::Connecting { errand: Errand::Visit(_), .. }
-                    | SessionState::Applying { .. });
-                prop_assert_eq!(model.unsettled, at_work);
+                let left: BTreeSet<_> = match &state {
+                    SessionState::Connecting { errand: Errand::Visit(visit), .. }
+                    | SessionState::Applying { visit, .. } => {
+                        visit.parts().iter().map(|part| part.item.clone()).collect()
+                    }
+                    _ => BTreeSet::new(),
+                };
+                prop_assert_eq!(&model.unsettled, &left);
             }
         }
     }

@@ -4,7 +4,8 @@
 //! the switch up next commits the charge, under its own lease, before it does anything else. A charge is struck out only when it
 //! is on record, and its commit has its id from the start: a store that is away, or one more panic in between,
 //! neither loses it nor counts it twice. It is memory: a process that is killed takes its charges along, and a kill is
-//! nobody's fault. Opening, saving and closing are the switch's, and charged to no single job or port.
+//! nobody's fault. Opening, saving and closing are the switch's, and charged to no single job or port. Where many were in its hands at
+//! once, none is charged: each is visited alone from then on, and the one at fault is found by that.
 
 use super::check;
 use super::settle::{self, Fenced};
@@ -13,10 +14,10 @@ use crate::domain::failure::DriverFailure;
 use crate::domain::ids::{CommitId, PartnerId, PortName, PortRef};
 use crate::domain::port::{PortEvent, PortState, Repair};
 use crate::domain::record::{Index, Key, PortRecord, Record, SwitchStatus};
-use crate::domain::session::WorkItem;
+use crate::domain::visit::WorkItem;
 use crate::outside::{Outside, Wakes, put, unchanged};
 use crate::ports::store::{Commit, CommitError, Denial, Stored, Write};
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What a supervisor is at work on: it writes, its fleet reads when it has panicked.
@@ -26,8 +27,8 @@ pub struct AtWork(Arc<Mutex<Note>>);
 /// What the note says at the end.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Note {
-    /// What was in its hands.
-    pub item: Option<WorkItem>,
+    /// What was in its hands: nothing, one thing, or many at once.
+    pub items: Vec<WorkItem>,
     /// Whether it had completed a job, or was released by an operator.
     pub progressed: bool,
 }
@@ -38,11 +39,15 @@ impl AtWork {
     }
 
     pub(super) fn on(&self, item: &WorkItem) {
-        self.note().item = Some(item.clone());
+        self.on_all(vec![item.clone()]);
+    }
+
+    pub(super) fn on_all(&self, items: Vec<WorkItem>) {
+        self.note().items = items;
     }
 
     pub(super) fn on_nothing(&self) {
-        self.note().item = None;
+        self.note().items.clear();
     }
 
     pub(super) fn progressed(&self) {
@@ -66,6 +71,7 @@ struct Charge {
 #[derive(Default)]
 struct Left {
     charges: VecDeque<Charge>,
+    suspects: BTreeSet<WorkItem>,
     quarantine: Option<DriverFailure>,
 }
 
@@ -78,9 +84,26 @@ impl Aftermath {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A supervisor panicked over this.
-    pub fn charge(&self, commit: CommitId, item: WorkItem) {
-        self.left().charges.push_back(Charge { commit, item });
+    /// A supervisor panicked over these. One alone is charged; of many it is not known which it was.
+    pub fn charge(&self, commit: CommitId, items: Vec<WorkItem>) {
+        let mut left = self.left();
+        match <[WorkItem; 1]>::try_from(items) {
+            Ok([item]) => {
+                left.suspects.remove(&item);
+                left.charges.push_back(Charge { commit, item });
+            }
+            Err(many) => left.suspects.extend(many),
+        }
+    }
+
+    /// Those of which one made a supervisor panic: each is visited alone.
+    pub(super) fn suspects(&self) -> BTreeSet<WorkItem> {
+        self.left().suspects.clone()
+    }
+
+    /// It came through alone.
+    pub(super) fn clear(&self, item: &WorkItem) {
+        self.left().suspects.remove(item);
     }
 
     /// The switch is to be quarantined.

@@ -15,8 +15,8 @@ use crate::domain::failure::DriverFailure;
 use crate::domain::ids::{CommitId, PortName, PortRef};
 use crate::domain::port::{PortEvent, PortState};
 use crate::domain::record::{Index, Key, PortRecord, Record};
-use crate::domain::session::{VisitOutcome, WorkItem};
 use crate::domain::time::UnixMillis;
+use crate::domain::visit::{VisitOutcome, WorkItem};
 use crate::outside::{Outside, put, unchanged};
 use crate::ports::driver::Intent;
 use crate::ports::store::{Commit, CommitError, Denial, StoreUnavailable, Stored, Write};
@@ -94,7 +94,7 @@ pub async fn next_of_check(
     }
     for port in survey.ports.iter().skip(survey.next) {
         if let Some(task) = to_be_read(outside, duty, port, busy).await? {
-            return Ok(Choice::Visit(Box::new(task)));
+            return Ok(Choice::Visit(vec![task]));
         }
     }
     conclude(outside, duty, survey).await
@@ -174,18 +174,7 @@ async fn to_be_read(
     if busy.contains(port) || is_set_aside || !is_at_rest || record.holder != Some(managed.subscription) {
         return Ok(None);
     }
-    Ok(Some(Task {
-        item: WorkItem::Check,
-        intent: Intent::Provision,
-        job: None,
-        port: record,
-        port_version: Some(version),
-        want: managed.want,
-        found: None,
-        verified: None,
-        driver_millis: 0,
-        transcript: String::new(),
-    }))
+    Ok(Some(Task::new(WorkItem::Check, Intent::Provision, record, version, managed.want)))
 }
 
 /// A finding beside the records that it is about.

@@ -16,8 +16,8 @@ use crate::domain::ids::{PortName, PortRef};
 use crate::domain::job::{JobEvent, JobState};
 use crate::domain::port::PortState;
 use crate::domain::record::{Index, JobRecord, Key, PortRecord, Record};
-use crate::domain::session::WorkItem;
 use crate::domain::time::UnixMillis;
+use crate::domain::visit::WorkItem;
 use crate::fail_points::{FailPoint, reach};
 use crate::outside::{Outside, put, unchanged};
 use crate::ports::driver::Intent;
@@ -30,8 +30,8 @@ const LOOK_AHEAD: usize = 64;
 
 /// What to do next.
 pub enum Choice {
-    /// This port.
-    Visit(Box<Task>),
+    /// These ports, together.
+    Visit(Vec<Task>),
     /// Save what these ports wait for.
     Save(Vec<PortName>),
     /// A check begins.
@@ -63,6 +63,8 @@ pub struct Freedom {
     pub contact: Contact,
     /// The check that is under way.
     pub survey: Option<Survey>,
+    /// What goes with nothing else, because a panic came of it and others together.
+    pub alone: BTreeSet<WorkItem>,
 }
 
 struct Queue {
@@ -83,7 +85,7 @@ async fn is_released(outside: &Outside, duty: &Duty) -> Result<bool, StoreUnavai
     })
 }
 
-/// Looks at the queue and decides; a chosen job is on record as running when this returns.
+/// Looks at the queue and decides; chosen jobs are on record as running when this returns.
 ///
 /// # Errors
 /// [`StoreUnavailable`].
@@ -126,16 +128,17 @@ pub async fn choose(
                 && waited >= outside.settings.supervision.save_longest_wait_ms
         });
         if !overdue {
-            match first_job(outside, duty, &queue, now, at_work).await? {
+            match next_jobs(outside, duty, &queue, freedom, now, at_work).await? {
                 Begun::Yes(choice) => return Ok(choice),
                 Begun::LookAgain => continue,
                 Begun::No { look_at: undecided } => look_at = earlier(look_at, undecided),
             }
-            if let Some(port) = port_to_visit(&queue, freedom, now) {
-                at_work.on(&WorkItem::Port(port.at.port.clone()));
-                match with_port(outside, port.at).await? {
-                    Some(task) => return Ok(Choice::Visit(Box::new(task))),
-                    None => continue,
+            let ports = ports_to_visit(outside, &queue, freedom, now);
+            if !ports.is_empty() {
+                at_work.on_all(ports.iter().map(|at| WorkItem::Port(at.port.clone())).collect());
+                match with_ports(outside, &ports).await? {
+                    tasks if tasks.is_empty() => continue,
+                    tasks => return Ok(Choice::Visit(tasks)),
                 }
             }
         }
@@ -166,23 +169,74 @@ fn earlier(one: Option<UnixMillis>, other: Option<UnixMillis>) -> Option<UnixMil
     [one, other].into_iter().flatten().min()
 }
 
-/// The oldest job that is due and decided. One that was proposed and isn't decided yet is passed over, not waited for.
-async fn first_job(
+/// The oldest jobs that are due and decided, as many as may go together. One that was proposed and isn't decided yet is passed
+/// over, not waited for.
+async fn next_jobs(
     outside: &Outside,
     duty: &Duty,
     queue: &Queue,
+    freedom: &Freedom,
     now: UnixMillis,
     at_work: &AtWork,
 ) -> Result<Begun, StoreUnavailable> {
-    let mut next = None;
-    for (_, job, stored) in queue.jobs.iter().filter(|(score, ..)| *score <= now.0) {
-        at_work.on(&WorkItem::Job(job.id));
-        match begin_job(outside, duty, job, stored).await? {
-            Begun::No { look_at } => next = earlier(next, look_at),
-            begun => return Ok(begun),
+    let due =
+        || queue.jobs.iter().filter(|(score, ..)| *score <= now.0).map(|(_, job, stored)| (job, stored));
+    let in_doubt = doubtful(outside, due().map(|(job, _)| job)).await?;
+    let in_doubt: BTreeSet<_> = in_doubt.into_iter().map(|job| job.id).collect();
+    let (mut next, mut group) = (None, Group::of_at_most(outside.settings.supervision.visit_ports));
+    for (job, stored) in due() {
+        let item = WorkItem::Job(job.id);
+        let goes_alone = job.state.has_failed_before() || freedom.alone.contains(&item);
+        if !group.has_room_for(&job.port, goes_alone) {
+            continue;
         }
+        at_work.on(&item);
+        reach(FailPoint::JobChosen);
+        // Nothing runs on hope.
+        if in_doubt.contains(&job.id) {
+            match standing(outside, duty, job).await? {
+                Standing::Decided => {}
+                Standing::Undecided { until } => {
+                    next = earlier(next, Some(until));
+                    continue;
+                }
+                Standing::Changed => return Ok(Begun::LookAgain),
+                Standing::Fenced => return Ok(Begun::Yes(Choice::Fenced)),
+            }
+        }
+        group.take(&job.port, goes_alone, (job, stored));
     }
-    Ok(Begun::No { look_at: next })
+    if group.members.is_empty() {
+        return Ok(Begun::No { look_at: next });
+    }
+    at_work.on_all(group.members.iter().map(|(job, _)| WorkItem::Job(job.id)).collect());
+    begin_jobs(outside, duty, &group.members).await
+}
+
+/// What goes into one visit. What goes alone shares it with nothing, so that its fault stays its own; and no port is in it twice.
+struct Group<T> {
+    at_most: usize,
+    is_closed: bool,
+    ports: BTreeSet<PortName>,
+    members: Vec<T>,
+}
+
+impl<T> Group<T> {
+    fn of_at_most(at_most: usize) -> Self {
+        Self { at_most, is_closed: false, ports: BTreeSet::new(), members: Vec::new() }
+    }
+
+    fn has_room_for(&self, port: &PortRef, goes_alone: bool) -> bool {
+        let is_full = self.is_closed || self.members.len() >= self.at_most;
+        let fits = self.members.is_empty() || !goes_alone && !self.ports.contains(&port.port);
+        !is_full && fits
+    }
+
+    fn take(&mut self, port: &PortRef, goes_alone: bool, member: T) {
+        self.is_closed |= goes_alone;
+        self.ports.insert(port.port.clone());
+        self.members.push(member);
+    }
 }
 
 /// Fails one job that waited too long, if it was ever accepted.
@@ -287,14 +341,20 @@ fn next_expiry(outside: &Outside, queue: &Queue) -> Option<UnixMillis> {
     created.map(|at| at.plus_millis(outside.settings.job.max_age_ms))
 }
 
-fn port_to_visit(queue: &Queue, freedom: &Freedom, now: UnixMillis) -> Option<PortRecord> {
-    let dirty = queue.dirty.iter().find(|(score, _)| *score <= now.0).map(|(_, port)| port);
-    let unproven = || {
-        let due = queue.unsaved.iter().filter(|(score, ..)| *score <= now.0).map(|(_, _, port)| port);
-        due.into_iter().find(|port| !freedom.proven.contains(&port.at.port))
-    };
-    let needs_proof = stands(Safeguard::ProvenBeforeSave);
-    dirty.or_else(|| needs_proof.then(unproven).flatten()).cloned()
+/// Those to be brought back, and then those to be proven, as many as may go together.
+fn ports_to_visit(outside: &Outside, queue: &Queue, freedom: &Freedom, now: UnixMillis) -> Vec<PortRef> {
+    let needs_proof =
+        |port: &PortRecord| stands(Safeguard::ProvenBeforeSave) && !freedom.proven.contains(&port.at.port);
+    let dirty = queue.dirty.iter().filter(|(score, _)| *score <= now.0).map(|(_, port)| port);
+    let unsaved = queue.unsaved.iter().filter(|(score, ..)| *score <= now.0).map(|(_, _, port)| port);
+    let mut group = Group::of_at_most(outside.settings.supervision.visit_ports);
+    for port in dirty.chain(unsaved.filter(|port| needs_proof(port))) {
+        let goes_alone = port.panics > 0 || freedom.alone.contains(&WorkItem::Port(port.at.port.clone()));
+        if group.has_room_for(&port.at, goes_alone) {
+            group.take(&port.at, goes_alone, port.at.clone());
+        }
+    }
+    group.members
 }
 
 /// With nothing to do on a port: the save of those that are proven, unless the last one failed only just now.
@@ -310,82 +370,64 @@ fn save_or_wait(queue: Queue, freedom: &Freedom, look_at: Option<UnixMillis>) ->
     }
 }
 
-/// A port that is brought back, or proven to stand, without a job; `None` when nothing is to be done about it any more.
-/// The record and its version are of one read: a checkout may have taken the port since the queue was read.
-async fn with_port(outside: &Outside, at: PortRef) -> Result<Option<Task>, StoreUnavailable> {
-    let mut read = outside.store.read(&[Key::Port(at.clone()), Key::Managed(at)]).await?.into_iter();
-    let Some(Stored { record: Record::Port(port), version }) = read.next().flatten() else { return Ok(None) };
+/// Ports that are brought back, or proven to stand, without a job; without those about which nothing is to be done any more.
+/// Each record and its version are of one read: a checkout may have taken the port since the queue was read.
+async fn with_ports(outside: &Outside, ports: &[PortRef]) -> Result<Vec<Task>, StoreUnavailable> {
+    let keys: Vec<_> =
+        ports.iter().flat_map(|at| [Key::Port(at.clone()), Key::Managed(at.clone())]).collect();
+    let read = outside.store.read(&keys).await?;
+    Ok(read.chunks_exact(2).filter_map(|pair| with_port(&pair[0], &pair[1])).collect())
+}
+
+fn with_port(stored: &Option<Stored>, managed: &Option<Stored>) -> Option<Task> {
+    let Some(Stored { record: Record::Port(port), version }) = stored else { return None };
     let want = match &port.state {
         PortState::Dirty { want }
         | PortState::AppliedUnsaved { want, .. }
         | PortState::Applying { before: want, .. } => want.clone(),
-        PortState::Clean => return Ok(None),
+        PortState::Clean => return None,
     };
     // What a subscription has live is made as a job makes it; anything else becomes what it was.
-    let intent = match read.next().flatten().map(|stored| stored.record) {
+    let intent = match managed.as_ref().map(|stored| &stored.record) {
         Some(Record::Managed(managed)) if managed.want == want => Intent::Provision,
         _ => Intent::Restore,
     };
-    Ok(Some(Task {
-        item: WorkItem::Port(port.at.port.clone()),
-        intent,
-        job: None,
-        port,
-        port_version: Some(version),
-        want,
-        found: None,
-        verified: None,
-        driver_millis: 0,
-        transcript: String::new(),
-    }))
+    Some(Task::new(WorkItem::Port(port.at.port.clone()), intent, port.clone(), *version, want))
 }
 
-/// Puts the job on record as running, under our lease, if it is decided.
-async fn begin_job(
+/// Puts the jobs on record as running, under our lease, in one commit.
+async fn begin_jobs(
     outside: &Outside,
     duty: &Duty,
-    job: &JobRecord,
-    stored: &Stored,
+    jobs: &[(&JobRecord, &Stored)],
 ) -> Result<Begun, StoreUnavailable> {
-    reach(FailPoint::JobChosen);
-    // Nothing runs on hope.
-    match standing(outside, duty, job).await? {
-        Standing::Decided => {}
-        Standing::Undecided { until } => return Ok(Begun::No { look_at: Some(until) }),
-        Standing::Changed => return Ok(Begun::LookAgain),
-        Standing::Fenced => return Ok(Begun::Yes(Choice::Fenced)),
-    }
     let now = outside.clock.now();
-    let port_read = outside.store.read(&[Key::Port(job.port.clone())]).await?.pop().flatten();
-    let Some(Stored { record: Record::Port(port), version }) = port_read else {
-        unreachable!("a job and its hold on the port are one commit");
-    };
-    let started = JobEvent::Started { lease: duty.lease };
-    let Ok((state, _)) = job.state.clone().apply(started, now, &outside.settings.job.policy()) else {
-        return Ok(Begun::Yes(Choice::Fenced));
-    };
-    let running = JobRecord { state, started_at: job.started_at.or(Some(now)), ..job.clone() };
-    let key = Key::Job(duty.switch.id.clone(), job.id);
+    let ports: Vec<_> = jobs.iter().map(|(job, _)| Key::Port(job.port.clone())).collect();
+    let read = outside.store.read(&ports).await?;
     let mut commit = duty.commit(outside);
-    // A restart would find it queued or running, and start it either way.
+    // A restart would find them queued or running, and start them either way.
     commit.durability = Durability::Lazy;
-    commit.expect.push(unchanged(key.clone(), Some(stored)));
-    commit.writes.push(put(key, Record::Job(running.clone())));
+    let mut tasks = Vec::with_capacity(jobs.len());
+    for ((job, stored), port) in jobs.iter().zip(read) {
+        let Some(Stored { record: Record::Port(port), version }) = port else {
+            unreachable!("a job and its hold on the port are one commit");
+        };
+        let started = JobEvent::Started { lease: duty.lease };
+        let Ok((state, _)) = job.state.clone().apply(started, now, &outside.settings.job.policy()) else {
+            return Ok(Begun::Yes(Choice::Fenced));
+        };
+        let running = JobRecord { state, started_at: job.started_at.or(Some(now)), ..(*job).clone() };
+        let key = Key::Job(duty.switch.id.clone(), job.id);
+        commit.expect.push(unchanged(key.clone(), Some(stored)));
+        commit.writes.push(put(key, Record::Job(running.clone())));
+        let want = running.plan.wanted();
+        let task = Task::new(WorkItem::Job(running.id), Intent::Provision, port, version, want);
+        tasks.push(Task { job: Some(running), ..task });
+    }
     match outside.commit_surely(vec![commit]).await {
         Ok(()) => reach(FailPoint::JobStarted),
         Err(CommitError::Denied { why: Denial::Fenced { .. }, .. }) => return Ok(Begun::Yes(Choice::Fenced)),
         Err(_) => return Ok(Begun::LookAgain),
     }
-    Ok(Begun::Yes(Choice::Visit(Box::new(Task {
-        item: WorkItem::Job(running.id),
-        intent: Intent::Provision,
-        want: running.plan.wanted(),
-        job: Some(running),
-        port,
-        port_version: Some(version),
-        found: None,
-        verified: None,
-        driver_millis: 0,
-        transcript: String::new(),
-    }))))
+    Ok(Begun::Yes(Choice::Visit(tasks)))
 }

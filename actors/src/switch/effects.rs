@@ -4,11 +4,14 @@ use super::aftermath::Aftermath;
 use super::opening::{Unopened, open_in_turn};
 use super::settle::{self, Fenced};
 use super::step::{Hands, StepFailed, limited};
-use super::task::{Duty, Task};
+use super::task::{Duty, Task, of};
+use super::transcripts;
 use super::{Came, News, STORE_AGAIN, SwitchSupervisor, TakenUp};
 use crate::domain::ids::SwitchId;
 use crate::domain::record::{Key, Record, SwitchStatus, Tag};
-use crate::domain::session::{SessionEvent, SessionState, StepResult, Visit, VisitOutcome, WorkItem};
+use crate::domain::session::{SessionEvent, SessionState};
+use crate::domain::transcript::Subject;
+use crate::domain::visit::{StepResult, VisitOutcome, WorkItem};
 use crate::fail_points::{FailPoint, reach};
 use crate::membership::Claim;
 use crate::outside::{Outside, Wakes};
@@ -68,14 +71,15 @@ impl SwitchSupervisor {
     /// Opens the session, never before the last one's socket is closed.
     pub(super) fn open(&mut self, context: &mut Context<Self>) {
         let (outside, duty) = (Arc::clone(&self.outside), self.on_duty());
-        let mut task = self.task.take();
+        let mut tasks = std::mem::take(&mut self.tasks);
         let (jitter, stop) = (self.outside.entropy.jitter(), Arc::clone(&self.stop_asked));
         self.proven.clear();
         self.run(context, async move {
             let guard = outside.guard(&duty.switch.id).under(duty.holding.tenure.clone());
             guard.shut_down().await;
             let mut unheard = 0;
-            let millis = task.as_mut().map_or(&mut unheard, |task| &mut task.driver_millis);
+            // It is the first one's, as its failure would be.
+            let millis = tasks.first_mut().map_or(&mut unheard, |task| &mut task.driver_millis);
             let opened = tokio::select! {
                 biased;
                 () = stop.notified() => None,
@@ -87,28 +91,28 @@ impl SwitchSupervisor {
                 None | Some(Err(Unopened::HeldBack)) => (None, News::Happened(SessionEvent::BrokenOff)),
                 Some(Err(Unopened::Failed(failure))) => {
                     tracing::warn!(switch = %duty.switch.id, class = ?failure.class, %failure, "no session");
-                    (None, News::Happened(SessionEvent::Failed { failure, jitter }))
+                    (None, News::Happened(SessionEvent::Failed { failure, over: None, jitter }))
                 }
                 Some(Err(Unopened::Fenced)) => (None, News::Fenced),
             };
             reach(FailPoint::SessionOpened);
-            Came { session, task, news }
+            Came { session, tasks, news }
         });
     }
 
     pub(super) fn close(&mut self, context: &mut Context<Self>) {
         let (outside, id) = (Arc::clone(&self.outside), self.id.clone());
-        let (session, mut task) = (self.session.take(), self.task.take());
+        let (session, mut tasks) = (self.session.take(), std::mem::take(&mut self.tasks));
         self.proven.clear();
         self.run(context, async move {
             if let Some(mut session) = session {
-                if let Some(task) = &mut task {
+                if let Some(task) = tasks.first_mut() {
                     task.transcript.push_str(&session.take_transcript());
                 }
                 session.close().await;
             }
             outside.guard(&id).shut_down().await;
-            Came { session: None, task, news: News::Done }
+            Came { session: None, tasks, news: News::Done }
         });
     }
 
@@ -116,41 +120,46 @@ impl SwitchSupervisor {
         let SessionState::Applying { step, .. } = &self.state else {
             unreachable!("steps belong to a visit");
         };
-        let (step, outside, duty) = (step.clone(), Arc::clone(&self.outside), self.on_duty());
-        let (mut session, mut task) = (self.session.take(), self.task.take());
-        let jitter = self.outside.entropy.jitter();
+        let (step, items) = (*step, self.at_hand());
+        let (outside, duty) = (Arc::clone(&self.outside), self.on_duty());
+        let (mut session, mut tasks) = (self.session.take(), std::mem::take(&mut self.tasks));
+        let (jitter, at_work) = (self.outside.entropy.jitter(), self.memory.at_work.clone());
         self.run(context, async move {
-            let open = session.as_mut().expect("a visit has its session");
-            let about = task.as_mut().expect("a visit has its task");
-            let mut hands = Hands { outside: &outside, duty: &duty, session: open.as_mut(), task: about };
-            let news = match hands.run(&step).await {
+            let open = session.as_mut().expect("a visit has its session").as_mut();
+            let about = of(&mut tasks, &items);
+            let mut hands = Hands { outside: &outside, duty: &duty, session: open, tasks: about, at_work: &at_work };
+            let ran = hands.run(step).await;
+            hands.keep_transcripts();
+            let news = match ran {
                 Ok(result) => News::Happened(SessionEvent::StepDone(result)),
-                Err(StepFailed::Driver(failure)) => {
+                Err(StepFailed::Driver { failure, over }) => {
                     tracing::warn!(switch = %duty.switch.id, class = ?failure.class, %failure, ?step, "a step failed");
-                    News::Happened(SessionEvent::Failed { failure, jitter })
+                    News::Happened(SessionEvent::Failed { failure, over, jitter })
                 }
                 Err(StepFailed::Overtaken) => News::Happened(SessionEvent::StepDone(StepResult::Overtaken)),
                 Err(StepFailed::Fenced) => News::Fenced,
             };
-            Came { session, task, news }
+            Came { session, tasks, news }
         });
     }
 
-    pub(super) fn settle(&mut self, outcome: VisitOutcome, visit: &Visit, context: &mut Context<Self>) {
-        let task = self.task.take().expect("a visit has its task");
-        debug_assert_eq!(visit.work, std::slice::from_ref(&task.item), "one port a visit");
+    pub(super) fn settle(&mut self, item: &WorkItem, outcome: VisitOutcome, context: &mut Context<Self>) {
+        let at = self.tasks.iter().position(|task| task.item == *item);
+        let task = self.tasks.remove(at.expect("each part of a visit has its task"));
         if task.item == WorkItem::Check {
             return self.note_finding(&task, &outcome, context);
         }
         if outcome == VisitOutcome::Verified || matches!(outcome, VisitOutcome::FailedRestored(_)) {
             self.proven.insert(task.port.at.port.clone());
         }
+        if outcome != VisitOutcome::BrokenOff {
+            self.memory.aftermath.clear(item);
+        }
         let (outside, duty, wakes) = (Arc::clone(&self.outside), self.on_duty(), Arc::clone(&self.wakes));
-        let (mut session, at_work) = (self.session.take(), self.memory.at_work.clone());
+        let (session, tasks) = (self.session.take(), std::mem::take(&mut self.tasks));
+        let at_work = self.memory.at_work.clone();
         self.run(context, async move {
-            let mut transcript = task.transcript.clone();
-            transcript.push_str(&session.as_mut().map(|s| s.take_transcript()).unwrap_or_default());
-            let news = match settle::settle(&outside, &duty, &task, &outcome, transcript).await {
+            let news = match settle::settle(&outside, &duty, &task, &outcome).await {
                 Ok(settled) => {
                     if outcome == VisitOutcome::Verified && task.job.is_some() {
                         at_work.progressed();
@@ -162,7 +171,7 @@ impl SwitchSupervisor {
                 }
                 Err(settle::Fenced) => News::Fenced,
             };
-            Came { session, task: None, news }
+            Came { session, tasks, news }
         });
     }
 
@@ -184,15 +193,21 @@ impl SwitchSupervisor {
             let open = session.as_mut().expect("a save has its session");
             let mut unheard = 0;
             let saved = async { if stands(Safeguard::SavedAfterApply) { open.save().await } else { Ok(()) } };
-            let event = match limited(&outside, &duty, &mut unheard, saved).await {
-                Ok(()) => SessionEvent::Saved,
+            let (event, remark) = match limited(&outside, &duty, &mut unheard, saved).await {
+                Ok(()) => (SessionEvent::Saved, "# saved\n".to_owned()),
                 Err(failure) => {
                     tracing::warn!(switch = %duty.switch.id, class = ?failure.class, %failure, "a save failed and is tried again");
-                    SessionEvent::Failed { failure, jitter }
+                    let remark = format!("# not saved: {failure}\n");
+                    (SessionEvent::Failed { failure, over: None, jitter }, remark)
                 }
             };
             reach(FailPoint::ConfigurationSaved);
-            Came { session, task: None, news: News::Happened(event) }
+            let dialog = open.take_transcript();
+            // Where every change is persistent, nothing is said.
+            if !dialog.is_empty() {
+                transcripts::keep_alone(&outside, &duty, &Subject::Save, &format!("{dialog}{remark}")).await;
+            }
+            Came { session, tasks: Vec::new(), news: News::Happened(event) }
         });
     }
 
@@ -204,7 +219,7 @@ impl SwitchSupervisor {
                 Ok(()) => News::Saved,
                 Err(settle::Fenced) => News::Fenced,
             };
-            Came { session, task: None, news }
+            Came { session, tasks: Vec::new(), news }
         });
     }
 
@@ -217,7 +232,7 @@ impl SwitchSupervisor {
         self.run(context, async move {
             let marked = settle::mark_quarantined(&outside, &duty, why).await;
             let news = marked.map_or(News::Fenced, |()| News::Done);
-            Came { session: None, task: None, news }
+            Came { session: None, tasks: Vec::new(), news }
         });
     }
 
@@ -236,6 +251,9 @@ impl SwitchSupervisor {
         let (outside, duty) = (Arc::clone(&self.outside), self.on_duty());
         let (stopping, for_another) = (self.stopping, self.must_leave());
         self.run(context, async move {
+            if !for_another && let Err(error) = transcripts::clean_up(&outside, &duty).await {
+                tracing::debug!(switch = %duty.switch.id, %error, "old transcripts wait for the next time");
+            }
             let news = match outside.give_back(&duty.tag(), &duty.holding).await {
                 // A living holder is never displaced: it is tried until it is done. A stopping one isn't waited for.
                 Err(error) if !stopping => {
@@ -250,7 +268,7 @@ impl SwitchSupervisor {
                     News::GaveBack
                 }
             };
-            Came { session: None, task: None, news }
+            Came { session: None, tasks: Vec::new(), news }
         });
     }
 }

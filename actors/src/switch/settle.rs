@@ -4,24 +4,21 @@
 use super::aftermath::SetAside;
 use super::managed;
 use super::task::{Duty, Task};
+use super::transcripts::{self, remark};
 use crate::domain::drift::ManagedPort;
 use crate::domain::event::{Event, News};
 use crate::domain::failure::{DriverFailure, FailureReason};
 use crate::domain::ids::{CommitId, EventId, JobId, PortName, PortRef, SubscriptionId};
 use crate::domain::job::{JobEffect, JobEvent, JobState};
 use crate::domain::port::{PortEvent, PortState};
-use crate::domain::record::{
-    Index, JobRecord, Key, PortRecord, Record, SubscriptionRecord, SwitchStatus, Transcript,
-};
-use crate::domain::session::{VisitOutcome, WorkItem};
+use crate::domain::record::{Index, JobRecord, Key, PortRecord, Record, SubscriptionRecord, SwitchStatus};
 use crate::domain::subscription::SubscriptionEvent;
+use crate::domain::transcript::{Subject, text_of};
+use crate::domain::visit::{VisitOutcome, WorkItem};
 use crate::fail_points::{FailPoint, reach};
 use crate::outside::{Outside, put, unchanged};
 use crate::ports::store::{Commit, CommitError, Denial, Durability, Stored, Write};
 use crate::safeguards::{Safeguard, stands};
-
-/// Most of a job's transcripts that is kept, over all its attempts; the oldest goes first.
-const TRANSCRIPT_LIMIT_BYTES: usize = 64 * 1024;
 
 /// Someone else owns the switch by now: this supervisor must stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +50,6 @@ pub async fn settle(
     duty: &Duty,
     task: &Task,
     outcome: &VisitOutcome,
-    transcript: String,
 ) -> Result<Settled, Fenced> {
     let about = task.job.as_ref().map(|job| (job.id, job.subscription));
     let event = job_event(outside, task, outcome);
@@ -65,7 +61,7 @@ pub async fn settle(
         port: task.port.at.clone(),
         job_event: event,
         outcome: Some(outcome),
-        transcript,
+        transcript: task.transcript.clone(),
     };
     let settled = change.commit(Some(task)).await?;
     reach(FailPoint::OutcomeCommitted);
@@ -174,10 +170,14 @@ impl Change<'_> {
 
     async fn read(&self) -> Read {
         let switch = self.duty.switch.id.clone();
-        let mut keys = vec![Key::Port(self.port.clone()), Key::Managed(self.port.clone())];
+        let said = match self.about {
+            Some((job, _)) => Subject::Job(job),
+            None => Subject::Port(self.port.port.clone()),
+        };
+        let mut keys = vec![Key::Port(self.port.clone()), Key::Managed(self.port.clone()), said.key(&switch)];
         // One snapshot: a supervisor that was overtaken must not see a job before its outcome and a subscription after it.
         if let Some((job, subscription)) = self.about {
-            keys.extend([Key::Job(switch.clone(), job), Key::Transcript(switch.clone(), job)]);
+            keys.push(Key::Job(switch, job));
             keys.push(Key::Subscription(self.duty.tag(), subscription));
         }
         let mut read = self.outside.read_surely(&keys).await.into_iter();
@@ -190,12 +190,9 @@ impl Change<'_> {
             Record::Managed(managed) => Some((managed, stored)),
             _ => None,
         });
+        let transcript = read.next().flatten().and_then(|stored| text_of(stored.record));
         let job = read.next().flatten().and_then(|stored| match stored.record.clone() {
             Record::Job(job) => Some((job, stored)),
-            _ => None,
-        });
-        let transcript = read.next().flatten().and_then(|stored| match stored.record {
-            Record::Transcript(transcript) => Some(transcript.text),
             _ => None,
         });
         let subscription = read.next().flatten().and_then(|stored| match stored.record.clone() {
@@ -230,7 +227,6 @@ impl Change<'_> {
                 commit.writes.extend(managed::after_outcome(&job, task));
                 settled.announced = Some(job.key.partner);
             }
-            self.keep_transcript(&mut commit, job.id, read.transcript.as_deref());
             commit.writes.push(put(key, Record::Job(job)));
         }
         if let (None, Some(task), Some((managed, stored))) = (self.about, task, &read.managed)
@@ -238,6 +234,7 @@ impl Change<'_> {
         {
             managed::note_repair(self.outside, &mut commit, managed, stored, task);
         }
+        self.keep_transcript(&mut commit, task, read.transcript.as_deref());
         self.change_port(&mut commit, port, read, task, final_failure);
         (commit, settled)
     }
@@ -296,17 +293,15 @@ impl Change<'_> {
         commit.events.extend(news.iter().map(|news| Event::new(id(), news, &job.key, now)));
     }
 
-    fn keep_transcript(&self, commit: &mut Commit, job: JobId, earlier: Option<&str>) {
-        if self.transcript.is_empty() {
-            return;
+    /// What was said, and what came of it: by job, or by port where there is no job.
+    fn keep_transcript(&self, commit: &mut Commit, task: Option<&Task>, earlier: Option<&str>) {
+        let of_job = self.about.map(|(job, _)| Subject::Job(job));
+        let subject = of_job.or_else(|| task.and_then(|task| Subject::of(&task.item)));
+        if let (Some(subject), false) = (subject, self.transcript.is_empty()) {
+            let said = format!("{}{}", self.transcript, self.outcome.map(remark).unwrap_or_default());
+            let switch = &self.duty.switch.id;
+            transcripts::keep(self.outside, commit, switch, &subject, earlier.unwrap_or_default(), &said);
         }
-        let mut text = format!("{}{}", earlier.unwrap_or_default(), self.transcript);
-        if text.len() > TRANSCRIPT_LIMIT_BYTES {
-            let from = (text.len() - TRANSCRIPT_LIMIT_BYTES..).find(|i| text.is_char_boundary(*i));
-            text.drain(..from.unwrap_or(0));
-        }
-        let key = Key::Transcript(self.duty.switch.id.clone(), job);
-        commit.writes.push(put(key, Record::Transcript(Transcript { job, text })));
     }
 
     /// What stands on the switch now, as far as this visit can tell, and what must still be done about it.
@@ -326,7 +321,7 @@ impl Change<'_> {
             (Some(VisitOutcome::FailedRestored(_)), state) => {
                 state.before().cloned().map(|want| PortEvent::Verified { want })
             }
-            // No line was sent. Whoever changed the record said what it is.
+            // What was sent is in the port's journal, if anything was. Whoever changed the record said what it is.
             (Some(VisitOutcome::BrokenOff | VisitOutcome::Drifted(_)), _) => None,
             // A half of ours may stand there, from this visit or an earlier one, and no job comes back for it.
             (Some(VisitOutcome::FailedUnclear(_) | VisitOutcome::FailedUntouched(_)) | None, _) => {

@@ -6,8 +6,8 @@ use crate::checkout::{finish_claim, finish_install};
 use crate::domain::claim::CheckoutRecord;
 use crate::domain::proof::{Proof, proof};
 use crate::domain::record::{Index, JobRecord, Key, PortRecord, Record, Tag};
-use crate::domain::session::WorkItem;
 use crate::domain::time::UnixMillis;
+use crate::domain::visit::WorkItem;
 use crate::outside::{Outside, put, unchanged};
 use crate::ports::store::{Commit, CommitError, Denial, StoreUnavailable, Stored, Write};
 

@@ -4,7 +4,7 @@ use crate::domain::config::PortConfig;
 use crate::domain::ids::{CommitId, LeaseEpoch};
 use crate::domain::inventory::Switch;
 use crate::domain::record::{JobRecord, PortRecord, Tag};
-use crate::domain::session::WorkItem;
+use crate::domain::visit::WorkItem;
 use crate::membership::Holding;
 use crate::outside::Outside;
 use crate::ports::driver::Intent;
@@ -59,4 +59,35 @@ pub struct Task {
     pub driver_millis: u64,
     /// What was said on sessions that are closed by now.
     pub transcript: String,
+}
+
+impl Task {
+    /// One that nothing was done of yet.
+    #[must_use]
+    pub fn new(
+        item: WorkItem,
+        intent: Intent,
+        port: PortRecord,
+        version: CommitId,
+        want: PortConfig,
+    ) -> Self {
+        Self {
+            item,
+            intent,
+            job: None,
+            port,
+            port_version: Some(version),
+            want,
+            found: None,
+            verified: None,
+            driver_millis: 0,
+            transcript: String::new(),
+        }
+    }
+}
+
+/// Those of these items, in the order of the visit.
+#[must_use]
+pub fn of<'a>(tasks: &'a mut [Task], items: &[WorkItem]) -> Vec<&'a mut Task> {
+    tasks.iter_mut().filter(|task| items.contains(&task.item)).collect()
 }

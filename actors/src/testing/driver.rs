@@ -30,6 +30,8 @@ pub enum ScriptedFault {
     Swallow,
     /// The save fails so.
     Save(FailureClass),
+    /// What was applied is not confirmed, and this is why.
+    Confirm(FailureClass),
     /// The actor's own code panics while it applies.
     Panic,
 }
@@ -39,6 +41,9 @@ struct World {
     running: HashMap<PortRef, PortConfig>,
     startup: HashMap<PortRef, PortConfig>,
     faults: HashMap<SwitchId, VecDeque<ScriptedFault>>,
+    faults_at: HashMap<PortRef, VecDeque<ScriptedFault>>,
+    takes_back: HashSet<SwitchId>,
+    unconfirmed: HashMap<SwitchId, HashMap<PortRef, PortConfig>>,
     calls: Vec<String>,
     reads: Vec<PortRef>,
     open_now: HashMap<SwitchId, u32>,
@@ -82,6 +87,22 @@ impl ScriptedDriver {
     /// Orders a fault; they come in the order in which they were ordered, each at the first call that it fits.
     pub fn order(&self, switch: &SwitchId, fault: ScriptedFault) {
         self.world().faults.entry(switch.clone()).or_default().push_back(fault);
+    }
+
+    /// The same for calls about one port, before those that are ordered for its switch.
+    pub fn order_at(&self, at: &PortRef, fault: ScriptedFault) {
+        self.world().faults_at.entry(at.clone()).or_default().push_back(fault);
+    }
+
+    /// From now on the switch takes back what is applied, when its session ends without a confirmation.
+    pub fn take_back(&self, switch: &SwitchId) {
+        self.world().takes_back.insert(switch.clone());
+    }
+
+    /// Undoes what nobody confirmed.
+    fn roll_back(&self, switch: &SwitchId) {
+        let world = &mut *self.world();
+        world.running.extend(world.unconfirmed.remove(switch).unwrap_or_default());
     }
 
     /// Whether it takes for ever until it is a switch's turn to be opened, from now on.
@@ -183,6 +204,15 @@ impl ScriptedDriver {
         if faults.front().is_some_and(fits) { faults.pop_front() } else { None }
     }
 
+    fn fault_at(&self, at: &PortRef, fits: impl Fn(&ScriptedFault) -> bool) -> Option<ScriptedFault> {
+        let own = {
+            let mut world = self.world();
+            let faults = world.faults_at.get_mut(at);
+            faults.filter(|faults| faults.front().is_some_and(&fits)).and_then(VecDeque::pop_front)
+        };
+        own.or_else(|| self.fault(&at.switch, fits))
+    }
+
     async fn call(&self, switch: &SwitchId, name: &str) {
         self.world().calls.push(format!("{switch} {name}"));
         tokio::time::sleep(self.latency).await;
@@ -203,6 +233,7 @@ struct Socket {
 impl Socket {
     fn shut(&self) {
         if self.open.swap(false, Ordering::SeqCst) {
+            self.driver.roll_back(&self.switch);
             *self.driver.world().open_now.entry(self.switch.clone()).or_default() -= 1;
         }
     }
@@ -229,12 +260,13 @@ impl ScriptedSession {
 
     fn apply_one(&self, at: PortRef) -> Result<(), DriverFailure> {
         self.may_write()?;
-        let fault = self.driver.fault(&self.switch, |f| {
+        let fault = self.driver.fault_at(&at, |f| {
             use ScriptedFault as F;
             matches!(f, F::ApplyHalf(_) | F::ApplyAll(_) | F::Swallow | F::Panic)
         });
         let want = self.driver.world().pending.remove(&at).expect("rendered before applied");
         let before = self.driver.running(&at);
+        let was = before.clone();
         let (becomes, result) = match fault {
             Some(ScriptedFault::Panic) => panic!("as ordered"),
             Some(ScriptedFault::Swallow) => (before, Ok(())),
@@ -244,7 +276,12 @@ impl ScriptedSession {
             Some(ScriptedFault::ApplyAll(class)) => (want, Err(failure(class))),
             _ => (want, Ok(())),
         };
-        self.driver.world().running.insert(at, becomes);
+        let mut world = self.driver.world();
+        if world.takes_back.contains(&self.switch) {
+            let unconfirmed = world.unconfirmed.entry(self.switch.clone()).or_default();
+            unconfirmed.entry(at.clone()).or_insert(was);
+        }
+        world.running.insert(at, becomes);
         result
     }
 }
@@ -317,12 +354,12 @@ impl SwitchSession for ScriptedSession {
 
     async fn read_port(&mut self, port: &PortName) -> Result<PortConfig, DriverFailure> {
         self.driver.call(&self.switch, "read").await;
+        let at = PortRef { switch: self.switch.clone(), port: port.clone() };
         if let Some(ScriptedFault::Read(class)) =
-            self.driver.fault(&self.switch, |f| matches!(f, ScriptedFault::Read(_)))
+            self.driver.fault_at(&at, |f| matches!(f, ScriptedFault::Read(_)))
         {
             return Err(failure(class));
         }
-        let at = PortRef { switch: self.switch.clone(), port: port.clone() };
         self.driver.world().reads.push(at.clone());
         let poisoned = self.driver.world().poisoned.contains(&at);
         assert!(!poisoned, "as ordered: {at} is poisoned");
@@ -344,17 +381,34 @@ impl SwitchSession for ScriptedSession {
     async fn apply(&mut self, ports: &[PortLines]) -> Vec<Result<(), DriverFailure>> {
         self.driver.call(&self.switch, "apply").await;
         let mut done = Vec::new();
+        let mut broken = None;
         for PortLines { port, .. } in ports {
-            done.push(self.apply_one(PortRef { switch: self.switch.clone(), port: port.clone() }));
+            let at = PortRef { switch: self.switch.clone(), port: port.clone() };
+            let answer = broken.clone().map_or_else(|| self.apply_one(at), Err);
+            if let Err(failure) = &answer
+                && !failure.class.leaves_session_usable()
+            {
+                broken = Some(failure.clone());
+            }
+            done.push(answer);
         }
         done
     }
 
     fn takes_back(&self) -> bool {
-        false
+        self.driver.world().unconfirmed.contains_key(&self.switch)
     }
 
     async fn confirm(&mut self) -> Result<(), DriverFailure> {
+        self.driver.call(&self.switch, "confirm").await;
+        self.may_write()?;
+        if let Some(ScriptedFault::Confirm(class)) =
+            self.driver.fault(&self.switch, |f| matches!(f, ScriptedFault::Confirm(_)))
+        {
+            self.driver.roll_back(&self.switch);
+            return Err(failure(class));
+        }
+        self.driver.world().unconfirmed.remove(&self.switch);
         Ok(())
     }
 

@@ -10,4 +10,5 @@ mod panics;
 mod retention;
 mod several;
 mod stopping;
+mod visits;
 mod world;

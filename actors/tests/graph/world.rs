@@ -34,7 +34,7 @@ pub const PARTNER: PartnerId = PartnerId(Uuid::from_u128(1));
 pub const PLAN: PlanVersionId = PlanVersionId(Uuid::from_u128(2));
 pub const UNIT: UnitId = UnitId(Uuid::from_u128(3));
 
-/// One instance alone, with switch `sw` and its ports `p0` to `p9`, known as `0000000000` to `0000000009`.
+/// One instance alone, with switch `sw` and its ports `p0` to `p29`, known as `0000000000` to `0000000029`.
 pub struct World {
     pub store: Arc<RecordingStore>,
     pub driver: ScriptedDriver,
@@ -86,8 +86,8 @@ fn seed(store: &RecordingStore) {
     store.seed(Key::Unit(UNIT), Record::Unit(Unit { id: UNIT, name: "1A".into() }));
 }
 
-/// A switch with its ports `p0` to `p9`, whose locations count from `first`.
-fn seed_switch(store: &RecordingStore, id: &SwitchId, first: u32) {
+/// A switch with its ports from `p0` on, whose locations count from `first`.
+fn seed_switch(store: &RecordingStore, id: &SwitchId, first: u32, ports: u32) {
     let credentials = Credentials { username: "admin".into(), ..Credentials::default() };
     let entry = Switch {
         id: id.clone(),
@@ -103,7 +103,7 @@ fn seed_switch(store: &RecordingStore, id: &SwitchId, first: u32) {
         jump_host: None,
     };
     store.seed(Key::Switch(id.clone()), Record::Switch(entry));
-    for n in 0..10 {
+    for n in 0..ports {
         let at = Location { hash: location(first + n), port: port_of(id, n), expires_at: None };
         store.seed(Key::Location(location(first + n)), Record::Location(at));
     }
@@ -113,7 +113,7 @@ fn seed_switch(store: &RecordingStore, id: &SwitchId, first: u32) {
 pub fn seeded(store: RecordingStore) -> Arc<RecordingStore> {
     let store = Arc::new(store);
     seed(&store);
-    seed_switch(&store, &switch(), 0);
+    seed_switch(&store, &switch(), 0, 30);
     store
 }
 
@@ -122,7 +122,7 @@ pub fn seeded_with(store: RecordingStore, switches: u32) -> Arc<RecordingStore> 
     let store = Arc::new(store);
     seed(&store);
     for number in 0..switches {
-        seed_switch(&store, &numbered(number), number * 10);
+        seed_switch(&store, &numbered(number), number * 10, 10);
     }
     store
 }

@@ -12,6 +12,7 @@ const EVERYWHERE: &[(&str, Action)] = &[
     ("end", end),
     ("exit", exit),
     ("commit", session::commit),
+    ("commit timer WORD", session::commit_for_a_time),
     ("abort", session::abort),
     ("show LINE", show_from_configuration),
     ("write", super::write_memory),

@@ -58,6 +58,7 @@ const PRIVILEGED: &[(&str, Action)] = &[
     ("show policy-map type {quality-of-service|qos}", show::policy_maps),
     ("show policy-map type {quality-of-service|qos} WORD", show::policy_map),
     ("show configuration sessions", session::show),
+    ("show configuration sessions detail", session::show_in_detail),
     ("show session-config diffs", session::show_differences),
     ("show session-config named WORD diffs", session::show_named_differences),
 ];
@@ -73,6 +74,9 @@ fn grammar(mode: &Mode) -> &'static Grammar<Action> {
     }
 }
 
+/// Characters of a session's name in the prompt.
+const SHOWN_OF_SESSION: usize = 6;
+
 pub(super) fn prompt(name: &str, line: &Line) -> String {
     let place = match &line.mode {
         Mode::User => return format!("{name}>"),
@@ -85,7 +89,8 @@ pub(super) fn prompt(name: &str, line: &Line) -> String {
             format!("-pmap-c-qos-{map}-{class}")
         }
     };
-    let session = line.candidate.as_ref().map(|name| format!("-s-{name}")).unwrap_or_default();
+    let shown = |name: &String| format!("-s-{}", name.chars().take(SHOWN_OF_SESSION).collect::<String>());
+    let session = line.candidate.as_ref().map(shown).unwrap_or_default();
     format!("{name}(config{session}{place})#")
 }
 
@@ -128,7 +133,7 @@ pub(super) fn answer(visit: &mut Visit<'_>, question: Question, answer: &str) ->
             }
         }
         Question::ConfirmReload if answer.is_empty() || answer.starts_with('y') => Reply::Reboot,
-        Question::ConfirmReload | Question::SaveDestination => Reply::Silence,
+        Question::ConfirmReload | Question::SaveDestination | Question::LeaveUncommitted => Reply::Silence,
     }
 }
 

@@ -126,7 +126,7 @@ pub(super) fn answer(visit: &mut Visit<'_>, question: Question, answer: &str) ->
         Question::SaveDestination if answer.is_empty() || answer == "startup-config" => SAVE,
         Question::SaveDestination => Reply::line("%Error copying (Invalid argument)"),
         Question::ConfirmReload if answer.is_empty() || answer.starts_with('y') => Reply::Reboot,
-        Question::ConfirmReload => Reply::Silence,
+        Question::ConfirmReload | Question::LeaveUncommitted => Reply::Silence,
     }
 }
 

@@ -137,6 +137,38 @@ async fn sessions_left_open_are_pending_and_their_number_is_limited() {
 }
 
 #[tokio::test]
+async fn a_commit_with_a_timer_is_taken_back_unless_it_is_committed_once_more() {
+    let (_fleet, switch) = one_eos().await;
+    let mut terminal = ready(&switch).await;
+    let is_enabled = || switch.running("Et7").expect("the port").enabled;
+    let in_session = "leaf1(config-s-switch)#";
+    let on_port = "leaf1(config-s-switch-if-Et7)#";
+    let edit = [
+        ("configure session switchyard-1", in_session),
+        ("interface Ethernet7", on_port),
+        ("shutdown", on_port),
+        ("commit timer 00:05:00", PRIVILEGED),
+    ];
+    for decision in ["nobody", "abort", "commit"] {
+        terminal.run_silent(&edit).await;
+        assert!(!is_enabled());
+        let sessions = terminal.run("show configuration sessions detail", PRIVILEGED).await;
+        assert!(sessions.contains("  switchyard-1             pendingCommitTimer "), "{sessions}");
+        match decision {
+            "nobody" => switch.run_out(),
+            decision => {
+                let line = format!("configure session switchyard-1 {decision}");
+                terminal.run_silent(&[(&line, PRIVILEGED)]).await;
+            }
+        }
+        switch.run_out();
+        assert_eq!(is_enabled(), decision != "commit", "{decision}");
+        let sessions = terminal.run("show configuration sessions detail", PRIVILEGED).await;
+        assert!(!sessions.contains("switchyard-1"), "{sessions}");
+    }
+}
+
+#[tokio::test]
 async fn a_change_by_hand_is_seen_by_who_logs_in() {
     let (_fleet, switch) = one_eos().await;
     let by_hand = PortConfig {

@@ -1,10 +1,12 @@
 //! The simulator as a client meets it: over real SSH.
 
 mod access;
+mod aoscx;
 mod eos;
 mod faults;
 mod fleet;
 mod ios;
+mod junos;
 mod receiver;
 mod terminal;
 

@@ -3,16 +3,21 @@
 //! A file is read, every pattern and template in it is compiled, and every template is rendered once, before anything is
 //! connected to. What is wrong is named with the file and the key.
 
+mod dead_man;
+#[cfg(test)]
+mod documented;
 mod identity;
 mod lines;
 mod lock;
 mod shell;
 
+pub use dead_man::{Candidate, Committed, DeadMan, Look, NAME, Waiting};
 pub use identity::{Identified, Identity};
 pub use lines::{LineCount, Lines};
 pub use lock::Lock;
 pub use shell::{Comment, Question, Shell};
 
+use self::dead_man::{CandidateFile, DeadManFile};
 use super::judge::{Judgement, OutputPatterns};
 use super::scanner::Answer;
 use super::template::Templates;
@@ -31,10 +36,13 @@ use switchyard_actors::domain::text::MacAddress;
 use switchyard_actors::ports::driver::Intent;
 
 /// The files that ship.
-const BUILT_IN: [(&str, &str); 3] = [
+const BUILT_IN: &[(&str, &str)] = &[
     ("cisco_ios", include_str!("../../../config/platforms/cisco_ios.toml")),
     ("arista_eos", include_str!("../../../config/platforms/arista_eos.toml")),
+    ("aruba_aoscx", include_str!("../../../config/platforms/aruba_aoscx.toml")),
+    ("juniper_junos", include_str!("../../../config/platforms/juniper_junos.toml")),
     ("openvswitch", include_str!("../../../config/platforms/openvswitch.toml")),
+    ("dell_powerconnect", include_str!("../../../config/platforms/dell_powerconnect.toml")),
 ];
 
 /// How commands travel.
@@ -68,6 +76,10 @@ struct File {
     lines: Option<LinesFile>,
     #[serde(default)]
     lock: Option<LockFile>,
+    #[serde(default)]
+    candidate: Option<CandidateFile>,
+    #[serde(default)]
+    dead_man: Option<DeadManFile>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -169,6 +181,10 @@ pub struct Platform {
     pub output: OutputPatterns,
     /// How to save; `None` where every change is persistent, or none can be.
     pub save: Option<Save>,
+    /// Where lines edit a copy that a commit makes run.
+    pub candidate: Option<Candidate>,
+    /// Where the device takes back what isn't confirmed.
+    pub dead_man: Option<DeadMan>,
     /// How it tells who it is; `None` where no document says.
     pub identity: Option<Identity>,
     /// How its terminal lines are counted; `None` where they need not, or can't be.
@@ -215,7 +231,7 @@ impl Platforms {
     pub fn load(folder: Option<&Path>) -> Result<Self, PlatformError> {
         let mut platforms = BTreeMap::new();
         for (name, text) in BUILT_IN {
-            platforms.insert(name.to_owned(), Platform::parse(&format!("{name}.toml (built in)"), text)?);
+            platforms.insert((*name).to_owned(), Platform::parse(&format!("{name}.toml (built in)"), text)?);
         }
         for path in files_in(folder)? {
             let unreadable = |error| PlatformError::Unreadable { path: path.clone(), error };
@@ -376,8 +392,17 @@ impl Platform {
         for (key, block) in [("provision", &file.provision), ("restore", &file.restore)] {
             templates.add(key, &block.lines).map_err(|why| compiler.faulty(&format!("{key}.lines"), why))?;
         }
+        let has_candidate = file.candidate.is_some();
+        if file.transport == Transport::Exec && (has_candidate || file.dead_man.is_some()) {
+            return Err(compiler.faulty("transport", "\"exec\" can have neither [candidate] nor [dead_man]"));
+        }
+        let candidate = file.candidate.as_ref().map(|file| compiler.candidate(file)).transpose()?;
+        let dead_man =
+            file.dead_man.as_ref().map(|file| compiler.dead_man(file, has_candidate)).transpose()?;
         let platform = Self {
             name: file.name,
+            candidate,
+            dead_man,
             transport: file.transport,
             shell: file.shell.as_ref().map(|shell| compiler.shell(shell)).transpose()?,
             output: compiler.output(&file.output)?,

@@ -1,9 +1,11 @@
-//! Plays one exchange of a recording against the scanner, as the dialog drives it, and says what it comes to.
+//! Plays one exchange of a transcript against a platform file, as the dialog drives it, and says what it comes to.
 
 use super::super::judge::Judgement;
 use super::super::platform::{Platform, Question, Shell};
 use super::super::scanner::{Answer, Scanner, Seen};
 use super::recording::{Exchange, Expected, Said};
+use std::fmt;
+use switchyard_actors::domain::ids::PortName;
 
 /// How often the prompt is asked for again, as in the dialog.
 const ASKED_AGAIN: usize = 3;
@@ -11,18 +13,34 @@ const ASKED_AGAIN: usize = 3;
 /// What a replay comes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
+    /// This.
     Known(Expected),
     /// Left to another reading.
     Unsure,
-    /// The prompt was never seen.
+    /// The prompt was never seen, or the device waited for something that the file doesn't know.
     Lost,
+    /// The file has nothing to judge it by.
+    Unfit(&'static str),
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Known(known) => known.fmt(f),
+            Self::Unsure => f.write_str("not surely whole, and so read again"),
+            Self::Lost => f.write_str("no prompt or question that the file knows"),
+            Self::Unfit(why) => f.write_str(why),
+        }
+    }
 }
 
 impl Verdict {
     /// Whether this may come of a replay that was tampered with: what was recorded, or what leaves it to a reading.
+    #[must_use]
     pub fn is_safe(&self, recorded: &Expected) -> bool {
         match self {
             Self::Unsure | Self::Lost => true,
+            Self::Unfit(_) => false,
             Self::Known(known) => {
                 let is_weaker = matches!((known, recorded), (Expected::NotSaved, Expected::Saved));
                 known == recorded || *known == Expected::Unclear || is_weaker
@@ -31,13 +49,27 @@ impl Verdict {
     }
 }
 
-/// What the device says in one go, already tampered with, in the pieces in which it arrives.
+/// What a replay comes to, and of what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Played {
+    /// What.
+    pub verdict: Verdict,
+    /// The answer that was judged; where none was, all that was seen.
+    pub seen: String,
+}
+
+/// What the device says in one go in the pieces in which it arrives.
 pub type Pieces = Vec<Vec<u8>>;
 
+/// Plays exchanges of one transcript on a shell.
 pub struct Player<'p> {
+    /// Whose patterns judge.
     pub platform: &'p Platform,
+    /// Its shell.
     pub shell: &'p Shell,
+    /// What every prompt begins with.
     pub stem: &'p str,
+    /// Whether comments frame the answers.
     pub is_framed: bool,
     /// Whether the device answers when it is asked again.
     pub is_alive: bool,
@@ -45,7 +77,7 @@ pub struct Player<'p> {
 
 impl Player<'_> {
     /// Plays it; `tamper` is given each stretch of the device's words, and its number.
-    pub fn play(&self, exchange: &Exchange, mut tamper: impl FnMut(usize, &[u8]) -> Pieces) -> Verdict {
+    pub fn play(&self, exchange: &Exchange, mut tamper: impl FnMut(usize, &[u8]) -> Pieces) -> Played {
         let mut scanner = Scanner::new(1 << 20);
         scanner.learn(self.stem.to_owned());
         let questions = self.questions(exchange);
@@ -56,10 +88,10 @@ impl Player<'_> {
         if exchange.expected == Expected::Login {
             scanner.begin("", None);
         } else {
-            let typed = said.next();
-            assert!(matches!(typed, Some(Said::Client(_))), "{}: a line is typed first", exchange.name);
+            said.next();
             nonce = nonces.next().expect("endless");
-            scanner.begin(&exchange.typed, exchange.is_ahead.then(|| self.comment(&nonce)));
+            let comment = if exchange.is_ahead { self.comment(&nonce) } else { None };
+            scanner.begin(&exchange.typed, comment);
         }
         let mut seen = Seen::Nothing;
         let mut last_prompt = Vec::new();
@@ -68,7 +100,7 @@ impl Player<'_> {
                 Said::Client(typed) => {
                     // The device goes on only when it was given what it waits for.
                     if !self.respond(&mut scanner, seen, typed, &questions, &mut nonce, &mut nonces) {
-                        return Verdict::Lost;
+                        return lost(&scanner);
                     }
                 }
                 Said::Device(bytes) => {
@@ -78,7 +110,7 @@ impl Player<'_> {
                         scanner.feed(&piece);
                         seen = scanner.look(self.shell, &questions);
                         if seen == Seen::Prompt && (scanner.is_framed() || !self.is_framed) {
-                            return self.verdict(exchange, &scanner.answer(self.shell));
+                            return judged(self.platform, exchange, scanner.answer(self.shell));
                         }
                     }
                     stretch += 1;
@@ -97,26 +129,27 @@ impl Player<'_> {
         prompt: &[u8],
         questions: &[Question],
         nonces: &mut impl Iterator<Item = String>,
-    ) -> Verdict {
+    ) -> Played {
         for _ in 0..if self.is_alive { ASKED_AGAIN } else { 0 } {
             let stands = matches!(seen, Seen::Doubtful | Seen::Prompt) || scanner.has_seen_prompt(self.shell);
             if !stands {
-                return Verdict::Lost;
+                return lost(&scanner);
             }
-            let comment = self.is_framed.then(|| self.comment(&nonces.next().expect("endless")));
+            let nonce = nonces.next().expect("endless");
+            let comment = if self.is_framed { self.comment(&nonce) } else { None };
             scanner.ask_again(comment.clone());
             scanner.feed(format!("{}\r\n", comment.unwrap_or_default()).as_bytes());
             scanner.feed(prompt);
             seen = scanner.look(self.shell, questions);
             if seen == Seen::Prompt {
-                return self.verdict(exchange, &scanner.answer(self.shell));
+                return judged(self.platform, exchange, scanner.answer(self.shell));
             }
         }
-        Verdict::Lost
+        lost(&scanner)
     }
 
-    fn comment(&self, nonce: &str) -> String {
-        self.shell.comment.as_ref().expect("the platform takes comments").with(nonce)
+    fn comment(&self, nonce: &str) -> Option<String> {
+        self.shell.comment.as_ref().map(|comment| comment.with(nonce))
     }
 
     fn questions(&self, exchange: &Exchange) -> Vec<Question> {
@@ -145,49 +178,82 @@ impl Player<'_> {
             Seen::Question(number) => scanner.answer_question(&questions[number].answer),
             Seen::Doubtful | Seen::Prompt if has_nonce(typed) => {
                 *nonce = nonces.next().expect("endless");
-                scanner.ask_again(Some(self.comment(nonce)));
+                scanner.ask_again(self.comment(nonce));
             }
-            Seen::Doubtful | Seen::Prompt if typed == b"\n" => scanner.ask_again(None),
+            Seen::Doubtful | Seen::Prompt if is_line_end(typed) => scanner.ask_again(None),
             Seen::Nothing | Seen::Doubtful | Seen::Prompt => return false,
         }
         true
     }
+}
 
-    fn verdict(&self, exchange: &Exchange, answer: &Answer) -> Verdict {
-        let known = match &exchange.expected {
-            Expected::Login | Expected::Prompt => exchange.expected.clone(),
-            Expected::Fine | Expected::Unclear | Expected::Bad(_) => judged(&self.platform.judge(answer)),
-            Expected::Port(_) => return self.port(answer),
-            Expected::Saved | Expected::NotSaved => {
-                let save = self.platform.save.as_ref().expect("the platform saves");
-                if save.saved_if.is_match(&answer.text) { Expected::Saved } else { Expected::NotSaved }
-            }
-        };
-        Verdict::Known(known)
-    }
+/// Plays an exchange on a channel of its own: there all of the device's words are the answer.
+#[must_use]
+pub fn play_exec(platform: &Platform, exchange: &Exchange) -> Played {
+    let device = exchange.said.iter().filter_map(|said| match said {
+        Said::Device(bytes) => Some(bytes.as_slice()),
+        Said::Client(_) => None,
+    });
+    let bytes: Vec<_> = device.collect();
+    let text = String::from_utf8_lossy(&bytes.concat()).replace("\r\n", "\n");
+    judged(platform, exchange, Answer { text, is_whole: true })
+}
 
-    fn port(&self, answer: &Answer) -> Verdict {
-        if !self.platform.output.is_clean(&answer.text) || !self.platform.is_whole(0, answer) {
-            return Verdict::Unsure;
-        }
-        if let Some((_, class)) = self.platform.output.refusal(&answer.text) {
-            return Verdict::Known(Expected::Bad(format!("{class:?}")));
-        }
-        let port = self.platform.port_config(&answer.text);
-        let speed = |kbps: Option<u64>| kbps.map_or("-".to_owned(), |kbps| kbps.to_string());
-        let vlan = port.access_vlan.map_or("-".to_owned(), |vlan| u16::from(vlan).to_string());
-        let (down, up) = (speed(port.down_kbps), speed(port.up_kbps));
-        let mac = port.mac.map_or("-".to_owned(), |mac| mac.to_string());
-        Verdict::Known(Expected::Port(format!("{} {vlan} {down} {up} {mac}", port.enabled)))
+fn lost(scanner: &Scanner) -> Played {
+    Played { verdict: Verdict::Lost, seen: scanner.seen() }
+}
+
+fn judged(platform: &Platform, exchange: &Exchange, answer: Answer) -> Played {
+    let verdict = match &exchange.expected {
+        Expected::Login | Expected::Prompt => Verdict::Known(exchange.expected.clone()),
+        Expected::Fine | Expected::Unclear | Expected::Bad(_) => of_line(&platform.judge(&answer)),
+        Expected::Port(_) => of_port(platform, exchange, &answer),
+        Expected::Saved | Expected::NotSaved => of_save(platform, exchange, &answer),
+    };
+    Played { verdict, seen: answer.text }
+}
+
+fn of_line(judgement: &Judgement) -> Verdict {
+    Verdict::Known(match judgement {
+        Judgement::Fine => Expected::Fine,
+        Judgement::Unclear(_) => Expected::Unclear,
+        Judgement::Bad { class, .. } => Expected::Bad(*class),
+    })
+}
+
+fn of_save(platform: &Platform, exchange: &Exchange, answer: &Answer) -> Verdict {
+    match &platform.save {
+        Some(save) if save.command != exchange.typed => Verdict::Unfit("not the file's save.command"),
+        Some(save) if save.saved_if.is_match(&answer.text) => Verdict::Known(Expected::Saved),
+        Some(_) => Verdict::Known(Expected::NotSaved),
+        None => Verdict::Unfit("the file has no [save]"),
     }
 }
 
-fn judged(judgement: &Judgement) -> Expected {
-    match judgement {
-        Judgement::Fine => Expected::Fine,
-        Judgement::Unclear(_) => Expected::Unclear,
-        Judgement::Bad { class, .. } => Expected::Bad(format!("{class:?}")),
+fn of_port(platform: &Platform, exchange: &Exchange, answer: &Answer) -> Verdict {
+    let Some(number) = read_command(platform, &exchange.typed) else {
+        return Verdict::Unfit("none of the file's read.commands");
+    };
+    if !platform.output.is_clean(&answer.text) || !platform.is_whole(number, answer) {
+        return Verdict::Unsure;
     }
+    if let Some((_, class)) = platform.output.refusal(&answer.text) {
+        return Verdict::Known(Expected::Bad(class));
+    }
+    let port = platform.port_config(&answer.text);
+    let speed = |kbps: Option<u64>| kbps.map_or("-".to_owned(), |kbps| kbps.to_string());
+    let vlan = port.access_vlan.map_or("-".to_owned(), |vlan| u16::from(vlan).to_string());
+    let (down, up) = (speed(port.down_kbps), speed(port.up_kbps));
+    let mac = port.mac.map_or("-".to_owned(), |mac| mac.to_string());
+    Verdict::Known(Expected::Port(format!("{} {vlan} {down} {up} {mac}", port.enabled)))
+}
+
+/// Which of the read commands this is, for whichever port.
+fn read_command(platform: &Platform, typed: &str) -> Option<usize> {
+    let ports = typed.split_whitespace().filter_map(|word| PortName::parse(word).ok());
+    ports
+        .filter_map(|port| platform.read_commands(&port).ok())
+        .find_map(|commands| commands.iter().position(|command| command == typed))
 }
 
 const PLACE: &[u8] = b"{nonce}";
@@ -196,7 +262,11 @@ fn has_nonce(bytes: &[u8]) -> bool {
     memchr::memmem::find(bytes, PLACE).is_some()
 }
 
-pub fn with_nonce(bytes: &[u8], nonce: &str) -> Vec<u8> {
+fn is_line_end(bytes: &[u8]) -> bool {
+    [b"\n".as_slice(), b"\r", b"\r\n"].contains(&bytes)
+}
+
+fn with_nonce(bytes: &[u8], nonce: &str) -> Vec<u8> {
     let mut out = Vec::with_capacity(bytes.len());
     let mut rest = bytes;
     while let Some(at) = memchr::memmem::find(rest, PLACE) {

@@ -1,11 +1,13 @@
 //! What must hold of every recording, however it is cut and interrupted.
 
 use super::super::{Platform, Platforms};
-use super::mutation::{Dice, log_line, places, with};
-use super::player::{Pieces, Player, Verdict};
-use super::recording::{Exchange, Expected, Recording};
+use super::mutation::{Dice, log_line, places_for_a_log_line, with};
+use super::player::{Pieces, Played, Player, Verdict};
+use super::recording::{Exchange, Expected, Recording, read_folder};
 use std::cmp::Ordering;
+use std::path::Path;
 use std::time::{Duration, Instant};
+use switchyard_actors::domain::failure::FailureClass;
 
 /// How many random replays are made, if the tests are to take longer than their budget.
 const REPLAYS: &str = "SWITCHYARD_REPLAYS";
@@ -17,6 +19,18 @@ fn platforms() -> Platforms {
     Platforms::load(None).expect("the built-in platforms")
 }
 
+/// Of those that ship, the ones of a shell: elsewhere there is no prompt to miss.
+fn recordings(platforms: &Platforms) -> Vec<Recording> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts");
+    let mut recordings = read_folder(&folder).expect("those that ship");
+    recordings.retain(|recording| platform_of(recording, platforms).shell.is_some());
+    recordings
+}
+
+fn platform_of<'p>(recording: &Recording, platforms: &'p Platforms) -> &'p Platform {
+    platforms.get(&recording.platform).expect("a built-in platform")
+}
+
 fn player<'p>(recording: &'p Recording, platform: &'p Platform) -> Player<'p> {
     let shell = platform.shell.as_ref().expect("a shell");
     Player { platform, shell, stem: &recording.stem, is_framed: recording.is_framed, is_alive: true }
@@ -25,8 +39,8 @@ fn player<'p>(recording: &'p Recording, platform: &'p Platform) -> Player<'p> {
 /// Every exchange of every recording.
 fn each(mut check: impl FnMut(&Player<'_>, &Exchange)) {
     let platforms = platforms();
-    for recording in Recording::all() {
-        let player = player(&recording, recording.platform(&platforms));
+    for recording in recordings(&platforms) {
+        let player = player(&recording, platform_of(&recording, &platforms));
         recording.exchanges.iter().for_each(|exchange| check(&player, exchange));
     }
 }
@@ -50,7 +64,7 @@ fn every_recording_comes_to_the_verdict_that_it_names() {
     let mut exchanges = 0;
     each(|player, exchange| {
         exchanges += 1;
-        let verdict = player.play(exchange, |_, bytes| whole(bytes));
+        let verdict = player.play(exchange, |_, bytes| whole(bytes)).verdict;
         assert_eq!(verdict, Verdict::Known(exchange.expected.clone()), "{}", exchange.name);
     });
     assert!(exchanges >= 40, "{exchanges}");
@@ -61,14 +75,14 @@ fn a_byte_at_a_time_and_cut_in_two_anywhere_it_is_the_same_verdict() {
     each(|player, exchange| {
         let recorded = Verdict::Known(exchange.expected.clone());
         let slow = player.play(exchange, |_, bytes| bytes.iter().map(|byte| vec![*byte]).collect());
-        assert_eq!(slow, recorded, "{}, byte by byte", exchange.name);
+        assert_eq!(slow.verdict, recorded, "{}, byte by byte", exchange.name);
         for (number, stretch) in stretches(player, exchange).iter().enumerate() {
             for at in 0..=stretch.len() {
                 let cut = player.play(exchange, |n, bytes| match n == number {
                     true => vec![bytes[..at].to_vec(), bytes[at..].to_vec()],
                     false => whole(bytes),
                 });
-                assert_eq!(cut, recorded, "{}, stretch {number} cut at {at}", exchange.name);
+                assert_eq!(cut.verdict, recorded, "{}, stretch {number} cut at {at}", exchange.name);
             }
         }
     });
@@ -78,10 +92,11 @@ fn a_byte_at_a_time_and_cut_in_two_anywhere_it_is_the_same_verdict() {
 fn a_log_line_anywhere_leaves_the_verdict_or_leaves_it_to_a_reading() {
     let (mut replays, mut same) = (0, 0);
     each(|player, exchange| {
+        let Some(log) = log_line(&player.platform.output) else { return };
         for (number, stretch) in stretches(player, exchange).iter().enumerate() {
-            for at in places(stretch) {
-                let verdict = player.play(exchange, |n, bytes| match n == number {
-                    true => whole(&with(bytes, at, &log_line())),
+            for at in places_for_a_log_line(stretch, &player.platform.output) {
+                let Played { verdict, .. } = player.play(exchange, |n, bytes| match n == number {
+                    true => whole(&with(bytes, at, &log)),
                     false => whole(bytes),
                 });
                 assert!(
@@ -108,7 +123,7 @@ fn a_dialog_that_breaks_off_anywhere_is_lost_and_comes_to_no_verdict() {
         let stretches = stretches(player, exchange);
         for (number, stretch) in stretches.iter().enumerate() {
             for at in 0..stretch.len() {
-                let verdict = dead.play(exchange, |n, bytes| match n.cmp(&number) {
+                let Played { verdict, .. } = dead.play(exchange, |n, bytes| match n.cmp(&number) {
                     Ordering::Less => whole(bytes),
                     Ordering::Equal => whole(&bytes[..at]),
                     Ordering::Greater => Pieces::new(),
@@ -125,7 +140,7 @@ fn a_dialog_that_breaks_off_anywhere_is_lost_and_comes_to_no_verdict() {
 fn no_random_replay_hangs_panics_or_comes_to_a_wrong_verdict() {
     let wanted = std::env::var(REPLAYS).ok().map(|text| text.parse::<u64>().expect("a number of replays"));
     let platforms = platforms();
-    let recordings = Recording::all();
+    let recordings = recordings(&platforms);
     let began = Instant::now();
     let threads = std::thread::available_parallelism().map_or(1, |threads| threads.get() as u64);
     std::thread::scope(|scope| {
@@ -152,14 +167,15 @@ fn replay(platforms: &Platforms, recordings: &[Recording], seed: u64) {
     let exchange = &recording.exchanges[dice.below(recording.exchanges.len())];
     // One in eight breaks off: what comes after the break never comes.
     let breaks_in = (dice.below(8) == 0).then(|| dice.below(3));
-    let player = Player { is_alive: breaks_in.is_none(), ..player(recording, recording.platform(platforms)) };
-    let verdict = player.play(exchange, |stretch, bytes| match breaks_in {
+    let player =
+        Player { is_alive: breaks_in.is_none(), ..player(recording, platform_of(recording, platforms)) };
+    let Played { verdict, .. } = player.play(exchange, |stretch, bytes| match breaks_in {
         Some(last) if stretch > last => Pieces::new(),
         Some(last) if stretch == last => {
             let end = dice.below(bytes.len() + 1);
-            dice.tamper(&bytes[..end])
+            dice.tamper(&bytes[..end], &player.platform.output)
         }
-        Some(_) | None => dice.tamper(bytes),
+        Some(_) | None => dice.tamper(bytes, &player.platform.output),
     });
     assert!(
         verdict.is_safe(&exchange.expected),
@@ -171,7 +187,7 @@ fn replay(platforms: &Platforms, recordings: &[Recording], seed: u64) {
 
 #[test]
 fn a_verdict_that_says_the_opposite_is_not_safe() {
-    let bad = Expected::Bad("CommandRejected".into());
+    let bad = Expected::Bad(FailureClass::CommandRejected);
     assert!(
         !Verdict::Known(Expected::Fine).is_safe(&bad)
             && !Verdict::Known(bad.clone()).is_safe(&Expected::Fine)

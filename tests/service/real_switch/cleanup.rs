@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 const GRACE: Duration = Duration::from_secs(3);
 
 pub struct Cleanup {
-    namespaces: [String; 4],
-    /// The only interface outside of the namespaces.
-    cable: String,
+    namespaces: Vec<String>,
+    /// The only interface outside of the namespaces, if there is one.
+    cable: Option<String>,
 }
 
 impl Cleanup {
-    pub fn of(namespaces: [String; 4], cable: String) -> Self {
+    pub fn of(namespaces: Vec<String>, cable: Option<String>) -> Self {
         Self { namespaces, cable }
     }
 
@@ -43,7 +43,9 @@ impl Drop for Cleanup {
         }
         self.signal("KILL");
         // A namespace's own end is slow, and happens after `del` has returned.
-        run(Command::new("ip").args(["link", "del", &self.cable]));
+        if let Some(cable) = &self.cable {
+            run(Command::new("ip").args(["link", "del", cable]));
+        }
         for namespace in &self.namespaces {
             run(Command::new("ip").args(["netns", "del", namespace]));
         }

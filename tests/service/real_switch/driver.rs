@@ -81,7 +81,8 @@ fn what_the_driver_writes_is_what_it_reads_back_and_an_undo_leaves_nothing_behin
         let bound = config(VLAN, Some((100_000, 20_000)), Some(OWN));
         let moved = config(VLAN, Some((50_000, 5_000)), Some(FOREIGN));
         let dark = PortConfig { enabled: false, ..config(VLAN, Some((50_000, 5_000)), None) };
-        for want in [&bound, &bound, &moved, &dark, &bound] {
+        let ended = config(CAPTIVE, None, None);
+        for want in [&bound, &bound, &moved, &dark, &ended, &bound] {
             assert_eq!(change(&mut *session, Intent::Provision, want).await, *want);
         }
         assert_eq!(change(&mut *session, Intent::Restore, &before).await, before);

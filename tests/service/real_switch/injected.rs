@@ -12,7 +12,7 @@ use std::sync::Arc;
 const FRAMES: u64 = 5;
 
 fn injection_or_reason() -> Option<Arc<Injection>> {
-    has_tools(cabinet::missing_tool()).then(|| Arc::new(Injection::build()))
+    has_tools("real_switch", cabinet::missing_tool()).then(|| Arc::new(Injection::build()))
 }
 
 async fn let_through(lab: &Arc<Injection>, who: Subscriber, mac: &'static str) -> u64 {

@@ -51,7 +51,7 @@ pub fn no_namespaces() -> Option<String> {
 }
 
 /// Short, since an interface's name holds 15 bytes, and of no other run.
-fn unique_name() -> String {
+pub fn unique_name() -> String {
     static MADE: AtomicU32 = AtomicU32::new(0);
     format!("sy{:x}{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed))
 }
@@ -60,7 +60,7 @@ impl Lab {
     pub fn build() -> Self {
         let name = unique_name();
         let [near, address] = management_addresses(&name);
-        let cleanup = Cleanup::of(Self::namespaces(&name), management_cable(&name));
+        let cleanup = Cleanup::of(Self::namespaces(&name).to_vec(), Some(management_cable(&name)));
         let switch = Place::Namespace(format!("{name}-sw"));
         let cabinet = Cabinet::new(switch, SocketAddrV4::new(address, 22), Datapath::Userspace);
         let lab = Self { _cleanup: cleanup, cabinet, name };
