@@ -193,7 +193,8 @@ impl Session {
         let answer = self.command(platform, line).await?;
         self.must_be_privileged(platform, line)?;
         if let Some((_, class)) = platform.output.refusal(&answer.text) {
-            return Err(self.refused_whole(line, &answer.text, class));
+            let refused = self.refused_whole(line, &answer.text, class);
+            return Err(self.locked(platform, refused, &answer.text).await);
         }
         if self.stands_at(&shell_of(platform).configuration_prompt) {
             return Ok(());
