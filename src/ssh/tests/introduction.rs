@@ -9,7 +9,7 @@ fn serial_in(failure: &DriverFailure) -> String {
 
 #[tokio::test]
 async fn a_serial_number_is_compared_where_the_inventory_has_one_and_noted_in_the_transcript() {
-    for personality in BOTH {
+    for personality in [Personality::Ios, Personality::Eos] {
         let mut bench = Bench::new(personality, |_| ()).await;
         bench.switch.serial = Some("another".into());
         let failure = bench.refusal().await;
