@@ -4,8 +4,8 @@
 
 use super::ids::{JobId, PortName, PortRef, SwitchId};
 use super::record::{Key, Record, Transcript};
-use super::visit::WorkItem;
 use super::time::UnixMillis;
+use super::visit::WorkItem;
 
 /// As a member of [`super::record::Index::Transcripts`].
 const SAVE: &str = "save";

@@ -4,9 +4,9 @@
 use super::task::Duty;
 use crate::domain::ids::SwitchId;
 use crate::domain::record::Index;
-use crate::domain::visit::VisitOutcome;
 use crate::domain::time::UnixMillis;
 use crate::domain::transcript::{Subject, joined, outdated, text_of};
+use crate::domain::visit::VisitOutcome;
 use crate::outside::{Outside, put};
 use crate::ports::store::{Commit, Durability, StoreUnavailable, Write};
 
