@@ -256,6 +256,8 @@ fn inventory_of(fleet: &SimulatedFleet, ports: u16, personality: impl Fn(usize) 
             Personality::Eos => "arista_eos",
             Personality::Junos => "juniper_junos",
             Personality::Aoscx => "aruba_aoscx",
+            Personality::EdgeSwitch => "ubiquiti_edgeswitch",
+            Personality::AosS => "aruba_aoss",
         };
         let address = switch.address();
         let _ = write!(

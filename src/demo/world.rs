@@ -249,6 +249,8 @@ fn inventory(
             Personality::Eos => "arista_eos",
             Personality::Junos => "juniper_junos",
             Personality::Aoscx => "aruba_aoscx",
+            Personality::EdgeSwitch => "ubiquiti_edgeswitch",
+            Personality::AosS => "aruba_aoss",
         };
         let address = switch.address();
         let _ = write!(

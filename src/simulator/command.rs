@@ -29,6 +29,10 @@ pub(super) enum Mode {
         map: String,
         class: String,
     },
+    /// EdgeSwitch: where VLANs are made, entered from the privileged mode.
+    VlanDatabase,
+    /// EdgeSwitch: what a class of traffic is.
+    ClassMap(String),
 }
 
 impl Mode {
@@ -36,8 +40,10 @@ impl Mode {
     pub fn parent(&self) -> Option<Self> {
         match self {
             Self::User | Self::Privileged => None,
-            Self::Configure => Some(Self::Privileged),
-            Self::Interface(_) | Self::Vlan(_) | Self::PolicyMap(_) => Some(Self::Configure),
+            Self::Configure | Self::VlanDatabase => Some(Self::Privileged),
+            Self::Interface(_) | Self::Vlan(_) | Self::PolicyMap(_) | Self::ClassMap(_) => {
+                Some(Self::Configure)
+            }
             Self::PolicyClass { map, .. } => Some(Self::PolicyMap(map.clone())),
             Self::Police { map, class } => Some(Self::PolicyClass { map: map.clone(), class: class.clone() }),
         }
@@ -152,6 +158,7 @@ pub(super) enum Question {
         tries_left: u8,
     },
     SaveDestination,
+    ConfirmSave,
     ConfirmReload,
     /// Junos: what isn't committed would be lost.
     LeaveUncommitted,
@@ -161,7 +168,20 @@ impl Question {
     pub fn echo(self) -> Echo {
         match self {
             Self::EnablePassword { .. } => Echo::Hidden,
-            Self::SaveDestination | Self::ConfirmReload | Self::LeaveUncommitted => Echo::Shown,
+            Self::SaveDestination | Self::ConfirmSave | Self::ConfirmReload | Self::LeaveUncommitted => {
+                Echo::Shown
+            }
+        }
+    }
+
+    /// Whether one key is the answer, without Enter.
+    pub fn takes_a_key(self) -> bool {
+        match self {
+            Self::ConfirmSave => true,
+            Self::EnablePassword { .. }
+            | Self::SaveDestination
+            | Self::ConfirmReload
+            | Self::LeaveUncommitted => false,
         }
     }
 }

@@ -3,7 +3,7 @@
 //! Only what differs from the factory state is kept, so that a fleet of thousands costs little. Nothing here
 //! knows how a configuration is typed or printed: that is each personality's own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Personality;
 use super::junos::{self, Statements};
@@ -18,15 +18,23 @@ pub struct PortConfig {
     pub access_vlan: u16,
     pub service_policy_in: Option<String>,
     pub service_policy_out: Option<String>,
-    /// Egress shaping, kilobits a second (EOS).
+    /// Egress limit, kilobits a second (EOS, AOS-S).
     pub shape_kbps: Option<u64>,
+    /// Ingress limit, kilobits a second (AOS-S).
+    pub limit_kbps: Option<u64>,
     pub port_security: bool,
     /// How many MAC addresses port security lets in.
     pub max_mac: u16,
     /// `0011.2233.4455`, in the order in which they were typed.
     pub static_macs: Vec<String>,
-    /// `protect`, `restrict` or `shutdown`; `None` is the factory's `shutdown`.
+    /// `protect`, `restrict` or `shutdown`, or what else the vendor calls it; `None` is the factory's.
     pub violation: Option<String>,
+    /// How many addresses port security learns by itself (EdgeSwitch).
+    pub max_dynamic: u16,
+    /// `continuous`, `static` or `configured` (AOS-S).
+    pub learn_mode: String,
+    /// VLANs that the port was told to be in or to keep out of (EdgeSwitch).
+    pub participation: BTreeMap<u16, bool>,
 }
 
 impl PortConfig {
@@ -35,15 +43,19 @@ impl PortConfig {
         Self {
             enabled: true,
             description: None,
-            mode_access: matches!(personality, Personality::Eos | Personality::Aoscx),
+            mode_access: !matches!(personality, Personality::Ios | Personality::Junos),
             access_vlan: 1,
             service_policy_in: None,
             service_policy_out: None,
             shape_kbps: None,
+            limit_kbps: None,
             port_security: false,
-            max_mac: 1,
+            max_mac: if personality == Personality::EdgeSwitch { 20 } else { 1 },
             static_macs: Vec::new(),
             violation: None,
+            max_dynamic: 600,
+            learn_mode: "continuous".to_owned(),
+            participation: BTreeMap::new(),
         }
     }
 }
@@ -51,7 +63,7 @@ impl PortConfig {
 /// A policy map's classes, each with its policer as the device prints it (without the word `police`).
 pub(super) type PolicyMap = BTreeMap<String, Option<String>>;
 
-/// An entry of the static MAC table (EOS keeps it globally, not on the port).
+/// An entry of the static MAC table (EOS and EdgeSwitch keep a VLAN with it).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct StaticMac {
     pub mac: String,
@@ -69,6 +81,12 @@ pub(super) struct Configuration {
     pub mac_table: Vec<StaticMac>,
     /// All that Junos is told; there the fields above stay empty.
     pub statements: Statements,
+    /// EdgeSwitch: classes of traffic, and what they match.
+    pub classes: BTreeMap<String, BTreeSet<String>>,
+    /// EdgeSwitch: the direction that a policy map is for.
+    pub directions: BTreeMap<String, String>,
+    /// EdgeSwitch: port security does nothing on any port while this is off.
+    pub port_security: bool,
 }
 
 impl Configuration {
@@ -80,6 +98,9 @@ impl Configuration {
             policies: BTreeMap::new(),
             mac_table: Vec::new(),
             statements: Statements::default(),
+            classes: BTreeMap::new(),
+            directions: BTreeMap::new(),
+            port_security: false,
         }
     }
 
@@ -99,7 +120,7 @@ impl Configuration {
         self.ports.remove(&port);
     }
 
-    /// The port as a test reads it: on EOS with the addresses that the global table pins to it.
+    /// The port as a test reads it: with the addresses that the global table pins to it.
     pub fn port_with_table(&self, port: u16) -> PortConfig {
         let mut config = self.port(port);
         let pinned = self.mac_table.iter().filter(|entry| entry.port == port);
@@ -115,7 +136,7 @@ impl Configuration {
         if config.access_vlan != 1 {
             self.vlans.entry(config.access_vlan).or_default();
         }
-        if self.personality == Personality::Eos {
+        if matches!(self.personality, Personality::Eos | Personality::EdgeSwitch) {
             self.mac_table.retain(|entry| entry.port != port);
             let vlan = config.access_vlan;
             let pinned = std::mem::take(&mut config.static_macs);

@@ -30,7 +30,11 @@ impl Device {
         const MINUTES: u64 = 5;
         match self.personality {
             Personality::Junos => junos::committed_by_somebody(self, MINUTES),
-            Personality::Ios | Personality::Eos | Personality::Aoscx => {}
+            Personality::Ios
+            | Personality::Eos
+            | Personality::Aoscx
+            | Personality::EdgeSwitch
+            | Personality::AosS => {}
         }
         self.arm("maintenance", before, MINUTES, now);
     }
@@ -49,7 +53,11 @@ impl Device {
         self.taken_back += 1;
         match self.personality {
             Personality::Junos => junos::taken_back(self),
-            Personality::Ios | Personality::Eos | Personality::Aoscx => {}
+            Personality::Ios
+            | Personality::Eos
+            | Personality::Aoscx
+            | Personality::EdgeSwitch
+            | Personality::AosS => {}
         }
     }
 

@@ -42,6 +42,8 @@ pub(super) struct Device {
     pub boots: u64,
     /// Open sessions, as `show users` lists them.
     pub users: Vec<u64>,
+    /// Terminal lines that it has.
+    pub vty_lines: usize,
     /// What it showed of single ports; the oldest go first.
     pub readings: VecDeque<PortReading>,
     up_since: Instant,
@@ -59,7 +61,11 @@ impl Device {
         let factory = Configuration::factory(personality);
         let commits = match personality {
             Personality::Junos => VecDeque::from([junos::first_commit(factory.clone())]),
-            Personality::Ios | Personality::Eos | Personality::Aoscx => VecDeque::new(),
+            Personality::Ios
+            | Personality::Eos
+            | Personality::Aoscx
+            | Personality::EdgeSwitch
+            | Personality::AosS => VecDeque::new(),
         };
         Self {
             personality,
@@ -78,6 +84,7 @@ impl Device {
             saving: false,
             boots: 0,
             users: Vec::new(),
+            vty_lines: 16,
             readings: VecDeque::new(),
             up_since: Instant::now(),
             up_before: UPTIME_AT_START,
@@ -142,6 +149,8 @@ impl Device {
             Personality::Eos => format!("JPE{:08}", number % 100_000_000),
             Personality::Aoscx => format!("SG{:02}KN{:04X}", number % 100, (number >> 32) % 0x1_0000),
             Personality::Junos => format!("NW{:010}", number % 10_000_000_000),
+            Personality::AosS => format!("SG{:02}FLX{:03X}", number % 100, (number >> 32) % 0x1000),
+            Personality::EdgeSwitch => format!("F09FC2{:06X}", number % 0x100_0000),
         }
     }
 }

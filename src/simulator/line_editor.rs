@@ -29,20 +29,26 @@ pub(super) enum Keystroke {
     End(String),
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct LineEditor {
+    /// What Enter is echoed as.
+    enter: &'static [u8],
     typed: Vec<u8>,
     after_return: bool,
 }
 
 impl LineEditor {
+    pub fn new(enter: &'static [u8]) -> Self {
+        Self { enter, typed: Vec::new(), after_return: false }
+    }
+
     /// Takes one byte; its echo is added to `out`.
     pub fn press(&mut self, byte: u8, echo: Echo, out: &mut Vec<u8>) -> Option<Keystroke> {
         let after_return = std::mem::replace(&mut self.after_return, byte == b'\r');
         match byte {
             b'\n' if after_return => None,
             b'\r' | b'\n' => {
-                out.extend_from_slice(b"\r\n");
+                out.extend_from_slice(self.enter);
                 Some(Keystroke::Line(self.take()))
             }
             INTERRUPT => {
@@ -102,7 +108,7 @@ mod tests {
     use super::*;
 
     fn type_in(bytes: &[u8], echo: Echo) -> (Vec<Keystroke>, String) {
-        let mut editor = LineEditor::default();
+        let mut editor = LineEditor::new(b"\r\n");
         let mut out = Vec::new();
         let strokes = bytes.iter().filter_map(|byte| editor.press(*byte, echo, &mut out)).collect();
         (strokes, String::from_utf8(out).expect("the echo is text"))

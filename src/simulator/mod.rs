@@ -1,22 +1,25 @@
-//! Switches as real SSH servers: Cisco IOS, Arista EOS, Juniper Junos and HPE Aruba AOS-CX with their modes, prompts, echo, paging, refusals,
+//! Switches as real SSH servers: Cisco IOS, Arista EOS and others, with their modes, prompts, echo, paging, refusals,
 //! running and start-up configuration; and faults on order. Beside them, a webhook receiver that remembers.
 //!
 //! ```text
 //!   fleet ── accepts, finds the switch by address or port ──▶ SimulatedSwitch ◀── a test reads and orders here
 //!     └──▶ connection (SSH: who may log in) ──▶ shell (echo, pager, dialogs, faults, waiting)
-//!                                                 └──▶ ios | eos | junos | aoscx (what a line does) ──▶ device, configuration
+//!                                                 └──▶ ios | eos | … (what a line does) ──▶ device, configuration
 //! ```
 //!
 //! A simulated switch is a device, not a mode of the service: its personalities are written from what vendors
 //! document. It must never read a platform file of the driver, nor name another part of the service, or the two
 //! would agree with each other's mistakes.
 
+mod aos_s;
 mod aoscx;
 mod command;
 mod configuration;
 mod connection;
 mod dead_man;
 mod device;
+mod distance;
+mod edgeswitch;
 mod eos;
 mod faults;
 mod filter;

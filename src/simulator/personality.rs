@@ -6,7 +6,7 @@ use super::command::{Line, Question, Reply, Visit};
 use super::configuration::Configuration;
 use super::device::Device;
 use super::grammar::is_start;
-use super::{aoscx, eos, ios, junos};
+use super::{aos_s, aoscx, edgeswitch, eos, ios, junos};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Personality {
@@ -18,6 +18,10 @@ pub enum Personality {
     Junos,
     /// HPE Aruba AOS-CX.
     Aoscx,
+    /// Ubiquiti EdgeSwitch, of Broadcom's FASTPATH family.
+    EdgeSwitch,
+    /// HPE Aruba AOS-S, the former ProCurve.
+    AosS,
 }
 
 impl Personality {
@@ -28,32 +32,53 @@ impl Personality {
             Self::Eos => "SSH-2.0-OpenSSH_9.6",
             Self::Junos => "SSH-2.0-OpenSSH_7.5",
             Self::Aoscx => "SSH-2.0-OpenSSH_8.7",
+            Self::EdgeSwitch => "SSH-2.0-OpenSSH_7.4",
+            Self::AosS => "SSH-2.0-Mocana SSH 6.3",
         }
     }
 
-    /// Sent when the shell opens, before the first prompt.
+    /// Sent when the shell opens, before the first prompt, or the key that it waits for.
     pub(super) fn greeting(self) -> &'static str {
         match self {
-            Self::Ios => "\r\n",
+            Self::Ios | Self::EdgeSwitch => "\r\n",
             Self::Eos => "",
             Self::Aoscx => "Last login: 2024-05-06 06:38:48 from 127.0.0.1\r\n\r\n",
             Self::Junos => "--- JUNOS 20.4R3.8 Kernel 32-bit  JNPR-11.0-20210618\r\n",
+            Self::AosS => aos_s::GREETING,
+        }
+    }
+
+    /// What is said when a key was pressed at the greeting; `None` where it waits for none.
+    pub(super) fn welcome(self) -> Option<&'static str> {
+        match self {
+            Self::Ios | Self::Eos | Self::Junos | Self::Aoscx | Self::EdgeSwitch => None,
+            Self::AosS => Some(aos_s::WELCOME),
+        }
+    }
+
+    /// What Enter is echoed as.
+    pub(super) fn enter(self) -> &'static [u8] {
+        match self {
+            Self::Ios | Self::Eos | Self::Junos | Self::Aoscx | Self::EdgeSwitch => b"\r\n",
+            Self::AosS => aos_s::ENTER,
         }
     }
 
     /// What a line begins with that means nothing.
     pub(super) fn comment_mark(self) -> char {
         match self {
-            Self::Ios | Self::Eos | Self::Aoscx => '!',
+            Self::Ios | Self::Eos | Self::Aoscx | Self::EdgeSwitch => '!',
             Self::Junos => '#',
+            Self::AosS => ';',
         }
     }
 
     pub(super) fn comment_refusal(self) -> &'static str {
         match self {
-            Self::Ios | Self::Eos => "% Invalid input",
+            Self::Ios | Self::Eos | Self::EdgeSwitch => "% Invalid input",
             Self::Junos => "unknown command.",
             Self::Aoscx => "Invalid input: !",
+            Self::AosS => "Invalid input: ;",
         }
     }
 
@@ -63,14 +88,25 @@ impl Personality {
             Self::Ios | Self::Eos => " --More-- ",
             Self::Junos => "---(more)---",
             Self::Aoscx => "-- MORE --, next page: Space, next line: Enter, quit: q",
+            Self::EdgeSwitch => edgeswitch::MORE,
+            Self::AosS => aos_s::MORE,
         }
     }
 
     /// Whether a line feed is none of the keys that end a line.
     pub(super) fn ignores_line_feed(self) -> bool {
         match self {
-            Self::Ios | Self::Eos | Self::Junos => false,
-            Self::Aoscx => true,
+            Self::Ios | Self::Eos | Self::Junos | Self::EdgeSwitch => false,
+            Self::Aoscx | Self::AosS => true,
+        }
+    }
+
+    /// A prompt as it is drawn on the terminal.
+    pub(super) fn drawn(self, prompt: &str) -> String {
+        match self {
+            Self::Ios | Self::Eos | Self::Junos | Self::Aoscx => prompt.to_owned(),
+            Self::EdgeSwitch => format!("\r\n{prompt}"),
+            Self::AosS => aos_s::drawn(prompt),
         }
     }
 
@@ -80,6 +116,8 @@ impl Personality {
             Self::Eos => eos::prompt(&device.name, line),
             Self::Junos => junos::prompt(device, line),
             Self::Aoscx => aoscx::prompt(&device.name, &line.mode),
+            Self::EdgeSwitch => edgeswitch::prompt(&device.name, &line.mode),
+            Self::AosS => aos_s::prompt(&device.name, &line.mode),
         }
     }
 
@@ -89,6 +127,8 @@ impl Personality {
             Self::Eos => eos::run(visit, line),
             Self::Junos => junos::run(visit, line),
             Self::Aoscx => aoscx::run(visit, line),
+            Self::EdgeSwitch => edgeswitch::run(visit, line),
+            Self::AosS => aos_s::run(visit, line),
         }
     }
 
@@ -98,6 +138,8 @@ impl Personality {
             Self::Eos => eos::answer(visit, question, answer),
             Self::Junos => junos::answer(visit, question, answer),
             Self::Aoscx => aoscx::answer(visit, question, answer),
+            Self::EdgeSwitch => edgeswitch::answer(visit, question, answer),
+            Self::AosS => aos_s::answer(visit, question, answer),
         }
     }
 
@@ -108,6 +150,8 @@ impl Personality {
             Self::Eos => eos::port_text(running, port),
             Self::Junos => junos::port_text(running, port),
             Self::Aoscx => aoscx::port_text(running, port),
+            Self::EdgeSwitch => edgeswitch::port_text(running, port),
+            Self::AosS => aos_s::port_text(running, port),
         }
     }
 
@@ -118,6 +162,8 @@ impl Personality {
             // A commit saves; there is nothing else that does.
             Self::Junos => "",
             Self::Aoscx => "Copying configuration: [Success]\n",
+            Self::EdgeSwitch => edgeswitch::SAVED,
+            Self::AosS => "",
         }
     }
 
@@ -129,6 +175,8 @@ impl Personality {
             }
             Self::Junos => "",
             Self::Aoscx => "Copying configuration: [Failed]\n",
+            Self::EdgeSwitch => "Configuration Not Saved!\n",
+            Self::AosS => "Unable to write to flash.\n",
         }
     }
 
@@ -137,21 +185,22 @@ impl Personality {
             Self::Ios => "GigabitEthernet",
             Self::Eos => "Ethernet",
             Self::Junos => "ge-",
-            Self::Aoscx => "",
+            Self::Aoscx | Self::EdgeSwitch | Self::AosS => "",
         }
     }
 
-    /// What stands before the port's number: stack member and module on IOS.
+    /// What stands before the port's number: stack member and module, or the unit.
     fn interface_prefix(self) -> &'static str {
         match self {
             Self::Ios => "1/0/",
-            Self::Eos => "",
+            Self::Eos | Self::AosS => "",
             Self::Junos => "0/0/",
             Self::Aoscx => "1/1/",
+            Self::EdgeSwitch => "0/",
         }
     }
 
-    /// `GigabitEthernet1/0/7`, `Ethernet7`, `ge-0/0/7`, `1/1/7`.
+    /// `GigabitEthernet1/0/7`, `Ethernet7`, `ge-0/0/7`, `1/1/7`, `0/7`, `7`.
     pub fn port_name(self, port: u16) -> String {
         format!("{}{}{port}", self.interface_type(), self.interface_prefix())
     }
@@ -162,7 +211,7 @@ impl Personality {
             Self::Ios | Self::Eos => {
                 format!("{}{}{port}", &self.interface_type()[..2], self.interface_prefix())
             }
-            Self::Junos | Self::Aoscx => self.port_name(port),
+            Self::Junos | Self::Aoscx | Self::EdgeSwitch | Self::AosS => self.port_name(port),
         }
     }
 
@@ -170,7 +219,7 @@ impl Personality {
     pub(super) fn is_interface_type(self, word: &str) -> bool {
         match self {
             Self::Ios | Self::Eos => word.len() >= 2 && is_start(word, self.interface_type()),
-            Self::Junos | Self::Aoscx => word == self.interface_type(),
+            Self::Junos | Self::Aoscx | Self::EdgeSwitch | Self::AosS => word == self.interface_type(),
         }
     }
 
@@ -178,23 +227,38 @@ impl Personality {
     pub(super) fn parse_port(self, name: &str) -> Option<u16> {
         let digits = name.find(|c: char| c.is_ascii_digit())?;
         let (kind, number) = name.split_at(digits);
-        if !self.is_interface_type(kind) {
+        if !(self.is_interface_type(kind) || kind.is_empty() && self.interface_type().is_empty()) {
             return None;
         }
         number.strip_prefix(self.interface_prefix())?.parse().ok().filter(|port| *port > 0)
     }
 
-    /// `0011.2233.4455` in lower case; EOS takes colons too, AOS-CX nothing else.
+    /// In the spelling that tests read, if the device takes this one.
     pub(super) fn parse_mac(self, text: &str) -> Option<String> {
-        let dotted = self != Self::Aoscx && is_grouped(text, '.', 3, 4);
-        let colons = matches!(self, Self::Eos | Self::Aoscx) && is_grouped(text, ':', 6, 2);
-        if !dotted && !colons {
-            return None;
-        }
+        let (dotted, colons) = (is_grouped(text, '.', 3, 4), is_grouped(text, ':', 6, 2));
+        let is_taken = match self {
+            Self::Ios | Self::Junos => dotted,
+            Self::Eos => dotted || colons,
+            Self::Aoscx | Self::EdgeSwitch => colons,
+            Self::AosS => is_grouped(text, '-', 2, 6),
+        };
         let digits: String = text.chars().filter(char::is_ascii_hexdigit).collect();
-        let digits = digits.to_ascii_lowercase();
-        Some(format!("{}.{}.{}", &digits[..4], &digits[4..8], &digits[8..]))
+        is_taken.then(|| self.spell_mac(&digits.to_ascii_lowercase()))
     }
+
+    /// `0011.2233.4455`, `00:11:22:33:44:55` or `001122-334455`.
+    fn spell_mac(self, digits: &str) -> String {
+        match self {
+            Self::Ios | Self::Eos | Self::Junos | Self::Aoscx => grouped(digits, ".", 4),
+            Self::EdgeSwitch => grouped(&digits.to_ascii_uppercase(), ":", 2),
+            Self::AosS => grouped(digits, "-", 6),
+        }
+    }
+}
+
+fn grouped(digits: &str, separator: &str, size: usize) -> String {
+    let groups: Vec<_> = (0..digits.len()).step_by(size).map(|at| &digits[at..at + size]).collect();
+    groups.join(separator)
 }
 
 fn is_grouped(text: &str, separator: char, groups: usize, digits: usize) -> bool {
@@ -208,7 +272,15 @@ mod tests {
 
     #[test]
     fn a_port_has_a_long_and_a_short_name_and_both_are_read_back() {
-        for personality in [Personality::Ios, Personality::Eos, Personality::Junos, Personality::Aoscx] {
+        let all = [
+            Personality::Ios,
+            Personality::Eos,
+            Personality::Junos,
+            Personality::Aoscx,
+            Personality::EdgeSwitch,
+            Personality::AosS,
+        ];
+        for personality in all {
             for name in [personality.port_name(7), personality.short_port_name(7)] {
                 assert_eq!(personality.parse_port(&name), Some(7), "{name}");
             }
@@ -217,13 +289,19 @@ mod tests {
         assert_eq!(Personality::Ios.parse_port("Te1/0/1"), None);
         assert_eq!(Personality::Ios.parse_port("Gi1/0/0"), None);
         assert_eq!(Personality::Eos.parse_port("Ethernet1/1"), None);
+        assert_eq!(Personality::EdgeSwitch.parse_port("1/7"), None);
     }
 
     #[test]
-    fn a_mac_is_dotted_and_eos_takes_colons() {
+    fn a_mac_is_taken_in_the_spellings_that_the_vendor_takes() {
         assert_eq!(Personality::Ios.parse_mac("00AA.2233.44ff").as_deref(), Some("00aa.2233.44ff"));
         assert_eq!(Personality::Ios.parse_mac("00:aa:22:33:44:ff"), None);
         assert_eq!(Personality::Eos.parse_mac("00:aa:22:33:44:ff").as_deref(), Some("00aa.2233.44ff"));
         assert_eq!(Personality::Eos.parse_mac("00aa.2233"), None);
+        assert_eq!(Personality::EdgeSwitch.parse_mac("00aa.2233.44ff"), None);
+        assert_eq!(
+            Personality::EdgeSwitch.parse_mac("00:aa:22:33:44:ff").as_deref(),
+            Some("00:AA:22:33:44:FF")
+        );
     }
 }

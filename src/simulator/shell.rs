@@ -40,6 +40,8 @@ enum Input {
     Command,
     Answer(Question),
     Page(Pager),
+    /// To go on from the greeting.
+    AnyKey,
 }
 
 /// Why a shell ends.
@@ -53,13 +55,14 @@ enum End {
 impl Shell {
     pub fn new(switch: Arc<SimulatedSwitch>, session: u64, channel: Channel<Msg>, handle: Handle) -> Self {
         let is_privileged = switch.plan().enable_password.is_none();
+        let personality = switch.plan().personality;
         Self {
             switch,
             channel,
             handle,
             line: Line::new(session, is_privileged),
-            editor: LineEditor::default(),
-            waiting_for: Input::Command,
+            editor: LineEditor::new(personality.enter()),
+            waiting_for: if personality.welcome().is_some() { Input::AnyKey } else { Input::Command },
             out: Vec::new(),
         }
     }
@@ -87,7 +90,9 @@ impl Shell {
 
     async fn converse(&mut self) -> Result<(), End> {
         self.out.extend_from_slice(self.switch.plan().personality.greeting().as_bytes());
-        self.prompt();
+        if matches!(self.waiting_for, Input::Command) {
+            self.prompt();
+        }
         self.flush().await?;
         while let Some(message) = self.channel.wait().await {
             match message {
@@ -114,6 +119,11 @@ impl Shell {
                 self.turn(page);
                 return Ok(());
             }
+            Input::AnyKey => {
+                self.welcome();
+                return Ok(());
+            }
+            Input::Answer(question) if question.takes_a_key() => return self.take_key(byte).await,
             Input::Answer(question) => question.echo(),
             Input::Command => Echo::Shown,
         };
@@ -134,6 +144,20 @@ impl Shell {
         }
     }
 
+    fn welcome(&mut self) {
+        let said = self.switch.plan().personality.welcome().unwrap_or_default();
+        self.out.extend_from_slice(said.as_bytes());
+        self.waiting_for = Input::Command;
+        self.prompt();
+    }
+
+    /// The key is echoed, and is all of the answer.
+    async fn take_key(&mut self, key: u8) -> Result<(), End> {
+        let key = char::from(key);
+        self.say(&format!("{key}\n"));
+        self.take(&key.to_string()).await
+    }
+
     async fn leave_configuration(&mut self) -> Result<(), End> {
         match self.line.mode.is_configuration() {
             true => self.take("end").await,
@@ -151,7 +175,7 @@ impl Shell {
                 let reply = self.switch.answer(&mut self.line, question, text);
                 self.act(reply).await
             }
-            Input::Command | Input::Page(_) => {
+            Input::Command | Input::Page(_) | Input::AnyKey => {
                 let heard = self.switch.hear(&mut self.line, text).ok_or(End::Cut)?;
                 self.follow(heard).await
             }
@@ -263,7 +287,8 @@ impl Shell {
 
     fn prompt(&mut self) {
         let prompt = self.switch.prompt(&self.line);
-        self.out.extend_from_slice(prompt.as_bytes());
+        let drawn = self.switch.plan().personality.drawn(&prompt);
+        self.out.extend_from_slice(drawn.as_bytes());
     }
 
     async fn flush(&mut self) -> Result<(), End> {

@@ -16,15 +16,27 @@ impl Default for Templates {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.add_filter("mac_dotted", mac_dotted);
+        environment.add_filter("mac_halves", mac_halves);
         Self(environment)
     }
 }
 
-/// `0011.2233.4455`, from any spelling.
-fn mac_dotted(text: String) -> Result<String, minijinja::Error> {
+/// Twelve hexadecimal digits, from any spelling.
+fn mac_digits(text: &str) -> Result<String, minijinja::Error> {
     let refused =
         |error| minijinja::Error::new(minijinja::ErrorKind::InvalidOperation, format!("{text:?} {error}"));
-    let digits = hex::encode(MacAddress::parse(&text).map_err(refused)?.bytes());
+    Ok(hex::encode(MacAddress::parse(text).map_err(refused)?.bytes()))
+}
+
+/// `001122-334455`, from any spelling.
+fn mac_halves(text: String) -> Result<String, minijinja::Error> {
+    let digits = mac_digits(&text)?;
+    Ok(format!("{}-{}", &digits[..6], &digits[6..]))
+}
+
+/// `0011.2233.4455`, from any spelling.
+fn mac_dotted(text: String) -> Result<String, minijinja::Error> {
+    let digits = mac_digits(&text)?;
     Ok(format!("{}.{}.{}", &digits[..4], &digits[4..8], &digits[8..]))
 }
 

@@ -1,10 +1,14 @@
 //! The driver against simulated switches: real SSH, real dialogs, faults on order.
 
 mod access;
+mod classes;
 mod cut;
 mod cutter;
 mod dead_man;
+mod intents;
+mod introduction;
 mod openssh;
+mod visits;
 
 use super::scanner::Answer;
 use super::*;
@@ -66,6 +70,7 @@ impl Bench {
             credentials,
             host_key: Some(device.host_key()),
             host_name: Some("access-sw-17".into()),
+            serial: None,
             captive_portal_vlan: VlanId::try_from(999).expect("valid"),
             allow_algorithms: Vec::new(),
             jump_host: None,
@@ -141,10 +146,22 @@ fn want(mac: Option<&str>) -> PortConfig {
     }
 }
 
-const ALL: [Personality; 4] = [Personality::Ios, Personality::Eos, Personality::Junos, Personality::Aoscx];
+const ALL: [Personality; 6] = [
+    Personality::Ios,
+    Personality::Eos,
+    Personality::Junos,
+    Personality::Aoscx,
+    Personality::EdgeSwitch,
+    Personality::AosS,
+];
 
 /// Those that keep what runs and what a reboot brings apart.
-const SAVING: [Personality; 3] = [Personality::Ios, Personality::Eos, Personality::Aoscx];
+const SAVING: [Personality; 5] =
+    [Personality::Ios, Personality::Eos, Personality::Aoscx, Personality::EdgeSwitch, Personality::AosS];
+
+/// Those whose command line takes comments, which frame their answers.
+const COMMENTING: [Personality; 4] =
+    [Personality::Ios, Personality::Eos, Personality::Junos, Personality::Aoscx];
 
 fn platform_of(personality: Personality) -> &'static str {
     match personality {
@@ -152,6 +169,8 @@ fn platform_of(personality: Personality) -> &'static str {
         Personality::Eos => "arista_eos",
         Personality::Junos => "juniper_junos",
         Personality::Aoscx => "aruba_aoscx",
+        Personality::EdgeSwitch => "ubiquiti_edgeswitch",
+        Personality::AosS => "aruba_aoss",
     }
 }
 
@@ -199,6 +218,22 @@ fn lines_of(personality: Personality) -> Lines {
             enter: "configure terminal",
             leave: "end",
             refusal: "Invalid input: vlan",
+        },
+        Personality::EdgeSwitch => Lines {
+            access_vlan: "vlan pvid 142",
+            another: "no shutdown",
+            read: "show running-config",
+            enter: "configure",
+            leave: "exit",
+            refusal: "% Invalid input detected at '^' marker.",
+        },
+        Personality::AosS => Lines {
+            access_vlan: "untagged 7",
+            another: "enable",
+            read: "show running-config",
+            enter: "configure",
+            leave: "end",
+            refusal: "Invalid input: untagged",
         },
     }
 }
@@ -333,7 +368,8 @@ async fn a_known_hosts_file_vouches_for_a_key() {
 
 #[tokio::test]
 async fn each_way_not_to_get_a_session_has_its_class() {
-    let bench = Bench::new(Personality::Ios, |plan| plan.vty_lines = 1).await;
+    let mut bench = Bench::new(Personality::Ios, |plan| plan.vty_lines = 1).await;
+    bench.driver.settings.spare_vty_lines = 0;
     let holder = bench.opened().await;
     let other = SessionGuard::default();
     let full = bench.driver.open(&bench.switch, &other).await.err().expect("no line is free");
@@ -383,7 +419,7 @@ fn fall_back(pattern: &str, to: FallBack) -> Fault {
 
 #[tokio::test]
 async fn each_way_to_lose_a_dialog_has_its_class() {
-    for personality in ALL {
+    for personality in COMMENTING {
         let line = lines_of(personality);
         let vlan = || line.access_vlan.to_owned();
         let faults = [
@@ -420,7 +456,7 @@ async fn each_way_to_lose_a_dialog_has_its_class() {
 
 #[tokio::test]
 async fn log_lines_and_garbage_between_the_lines_are_read_past() {
-    for personality in ALL {
+    for personality in COMMENTING {
         let bench = Bench::new(personality, |_| ()).await;
         let mut session = bench.opened().await;
         let line =
@@ -636,7 +672,7 @@ fn with_platform(bench: &mut Bench, change: impl Fn(&str) -> String) {
 
 #[tokio::test]
 async fn a_switch_that_takes_no_comments_is_spoken_to_without_and_one_that_does_never_runs_them() {
-    for personality in ALL {
+    for personality in COMMENTING {
         for refuses_comments in [false, true] {
             let bench = Bench::new(personality, |plan| plan.refuses_comments = refuses_comments).await;
             let mut session = bench.opened().await;
@@ -654,7 +690,7 @@ async fn a_switch_that_takes_no_comments_is_spoken_to_without_and_one_that_does_
 
 #[tokio::test]
 async fn a_pager_that_should_not_be_there_is_answered_and_never_cuts_what_is_read() {
-    for personality in ALL {
+    for personality in COMMENTING {
         let mut bench = Bench::new(personality, |_| ()).await;
         let clean = {
             let mut session = bench.opened().await;
@@ -689,8 +725,8 @@ async fn a_save_that_asks_is_answered_and_no_comment_is_taken_for_the_answer() {
 async fn more_output_than_is_kept_is_no_answer() {
     let mut bench = Bench::new(Personality::Ios, |_| ()).await;
     bench.driver.settings.output_limit_bytes = 120;
-    let mut session = bench.opened().await;
-    let failure = session.read_port(&bench.port()).await.expect_err("too much");
+    // What it says of itself is longer.
+    let failure = bench.refusal().await;
     assert_eq!(failure.class, FailureClass::PromptNotSeen, "{failure}");
     assert!(failure.detail.contains("ssh.output_limit_bytes"), "{failure}");
 }

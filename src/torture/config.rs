@@ -131,6 +131,8 @@ pub fn switch_section(switch: &SimulatedSwitch, personality: Personality, folder
         Personality::Eos => "arista_eos",
         Personality::Junos => "juniper_junos",
         Personality::Aoscx => "aruba_aoscx",
+        Personality::EdgeSwitch => "ubiquiti_edgeswitch",
+        Personality::AosS => "aruba_aoss",
     };
     format!(
         "[[switch]]\nname = \"{name}\"\nhost = \"{}\"\nssh_port = {}\nplatform = \"{platform}\"\n\

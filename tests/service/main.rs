@@ -30,9 +30,11 @@ mod redis;
 #[cfg(feature = "fail-points")]
 mod rolling;
 mod secrets;
+mod sick_fleet;
 mod stopping;
 mod switch_log;
 #[cfg(feature = "fail-points")]
 mod torture;
+mod visits;
 #[cfg(feature = "fail-points")]
 mod witnesses;

@@ -41,7 +41,9 @@ pub(super) fn grammar(mode: &Mode) -> &'static Grammar<Action> {
         Mode::Vlan(_) => &IN_VLAN,
         Mode::PolicyMap(_) => &IN_POLICY,
         Mode::PolicyClass { .. } | Mode::Police { .. } => &IN_CLASS,
-        Mode::Configure | Mode::User | Mode::Privileged => &IN_GLOBAL,
+        Mode::Configure | Mode::User | Mode::Privileged | Mode::VlanDatabase | Mode::ClassMap(_) => {
+            &IN_GLOBAL
+        }
     }
 }
 

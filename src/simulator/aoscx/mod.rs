@@ -57,11 +57,13 @@ pub(super) fn prompt(name: &str, mode: &Mode) -> String {
     match mode {
         Mode::User => format!("{name}> "),
         Mode::Privileged => format!("{name}# "),
-        Mode::Configure => format!("{name}(config)# "),
+        Mode::Configure | Mode::VlanDatabase => format!("{name}(config)# "),
         Mode::Interface(_) => format!("{name}(config-if)# "),
         Mode::Vlan(vlan) => format!("{name}(config-vlan-{vlan})# "),
         Mode::PolicyMap(_) => format!("{name}(config-policy)# "),
-        Mode::PolicyClass { .. } | Mode::Police { .. } => format!("{name}(config-class-mac)# "),
+        Mode::PolicyClass { .. } | Mode::Police { .. } | Mode::ClassMap(_) => {
+            format!("{name}(config-class-mac)# ")
+        }
     }
 }
 
@@ -101,6 +103,7 @@ pub(super) fn answer(_: &mut Visit<'_>, question: Question, answer: &str) -> Rep
         Question::ConfirmReload
         | Question::EnablePassword { .. }
         | Question::SaveDestination
+        | Question::ConfirmSave
         | Question::LeaveUncommitted => Reply::Silence,
     }
 }

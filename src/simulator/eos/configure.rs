@@ -58,7 +58,9 @@ pub(super) fn grammar(mode: &Mode) -> &'static Grammar<Action> {
         Mode::Vlan(_) => &IN_VLAN,
         Mode::PolicyMap(_) => &IN_POLICY_MAP,
         Mode::PolicyClass { .. } | Mode::Police { .. } => &IN_POLICY_CLASS,
-        Mode::Configure | Mode::User | Mode::Privileged => &IN_GLOBAL,
+        Mode::Configure | Mode::User | Mode::Privileged | Mode::VlanDatabase | Mode::ClassMap(_) => {
+            &IN_GLOBAL
+        }
     }
 }
 

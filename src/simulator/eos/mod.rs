@@ -81,7 +81,7 @@ pub(super) fn prompt(name: &str, line: &Line) -> String {
     let place = match &line.mode {
         Mode::User => return format!("{name}>"),
         Mode::Privileged => return format!("{name}#"),
-        Mode::Configure => String::new(),
+        Mode::Configure | Mode::VlanDatabase | Mode::ClassMap(_) => String::new(),
         Mode::Interface(port) => format!("-if-{}", Personality::Eos.short_port_name(*port)),
         Mode::Vlan(vlan) => format!("-vlan-{vlan}"),
         Mode::PolicyMap(map) => format!("-pmap-qos-{map}"),
@@ -133,7 +133,10 @@ pub(super) fn answer(visit: &mut Visit<'_>, question: Question, answer: &str) ->
             }
         }
         Question::ConfirmReload if answer.is_empty() || answer.starts_with('y') => Reply::Reboot,
-        Question::ConfirmReload | Question::SaveDestination | Question::LeaveUncommitted => Reply::Silence,
+        Question::ConfirmReload
+        | Question::SaveDestination
+        | Question::ConfirmSave
+        | Question::LeaveUncommitted => Reply::Silence,
     }
 }
 

@@ -55,7 +55,9 @@ pub(super) fn grammar(mode: &Mode) -> &'static Grammar<Action> {
         Mode::PolicyMap(_) => &IN_POLICY_MAP,
         Mode::PolicyClass { .. } => &IN_POLICY_CLASS,
         Mode::Police { .. } => &IN_POLICE,
-        Mode::Configure | Mode::User | Mode::Privileged => &IN_GLOBAL,
+        Mode::Configure | Mode::User | Mode::Privileged | Mode::VlanDatabase | Mode::ClassMap(_) => {
+            &IN_GLOBAL
+        }
     }
 }
 

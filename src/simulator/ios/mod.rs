@@ -27,6 +27,7 @@ const USER: &[(&str, Action)] = &[
     ("show version", show::version),
     ("show privilege", show::privilege),
     ("show users", show::users),
+    ("show users all", show::users_all),
 ];
 
 const PRIVILEGED: &[(&str, Action)] = &[
@@ -74,6 +75,7 @@ pub(super) fn prompt(name: &str, mode: &Mode) -> String {
         Mode::PolicyMap(_) => "(config-pmap)#",
         Mode::PolicyClass { .. } => "(config-pmap-c)#",
         Mode::Police { .. } => "(config-pmap-c-police)#",
+        Mode::VlanDatabase | Mode::ClassMap(_) => "(config)#",
     };
     let cut: String = name.chars().take(NAME_IN_CONFIGURATION).collect();
     format!("{cut}{suffix}")
@@ -125,7 +127,7 @@ pub(super) fn answer(visit: &mut Visit<'_>, question: Question, answer: &str) ->
         Question::SaveDestination if answer.is_empty() || answer == "startup-config" => SAVE,
         Question::SaveDestination => Reply::line("%Error copying (Invalid argument)"),
         Question::ConfirmReload if answer.is_empty() || answer.starts_with('y') => Reply::Reboot,
-        Question::ConfirmReload | Question::LeaveUncommitted => Reply::Silence,
+        Question::ConfirmReload | Question::ConfirmSave | Question::LeaveUncommitted => Reply::Silence,
     }
 }
 

@@ -52,6 +52,8 @@ pub(super) fn prompt(device: &Device, line: &Line) -> String {
         | Mode::Vlan(_)
         | Mode::PolicyMap(_)
         | Mode::PolicyClass { .. }
+        | Mode::VlanDatabase
+        | Mode::ClassMap(_)
         | Mode::Police { .. } => {
             let notice = device.dead_man.as_ref().map_or(String::new(), |dead_man| {
                 format!("\r\n# commit confirmed will be rolled back in {} minutes", dead_man.minutes)
@@ -72,6 +74,8 @@ pub(super) fn run(visit: &mut Visit<'_>, line: &str) -> Reply {
         | Mode::Vlan(_)
         | Mode::PolicyMap(_)
         | Mode::PolicyClass { .. }
+        | Mode::VlanDatabase
+        | Mode::ClassMap(_)
         | Mode::Police { .. } => configure::run(visit, line),
     }
 }
@@ -140,7 +144,8 @@ pub(super) fn answer(visit: &mut Visit<'_>, question: Question, answer: &str) ->
         Question::LeaveUncommitted
         | Question::ConfirmReload
         | Question::EnablePassword { .. }
-        | Question::SaveDestination => Reply::Silence,
+        | Question::SaveDestination
+        | Question::ConfirmSave => Reply::Silence,
     }
 }
 

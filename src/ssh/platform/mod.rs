@@ -3,18 +3,29 @@
 //! A file is read, every pattern and template in it is compiled, and every template is rendered once, before anything is
 //! connected to. What is wrong is named with the file and the key.
 
+mod captured;
 mod dead_man;
 #[cfg(test)]
 mod documented;
+mod identity;
+mod lines;
+mod lock;
 mod shell;
 
 pub use dead_man::{Candidate, Committed, DeadMan, Look, NAME, Waiting};
+pub use identity::{Identified, Identity};
+pub use lines::{LineCount, Lines};
+pub use lock::Lock;
 pub use shell::{Comment, Question, Shell};
 
 use self::dead_man::{CandidateFile, DeadManFile};
 use super::judge::{Judgement, OutputPatterns};
 use super::scanner::Answer;
 use super::template::Templates;
+use captured::{Captured, Conditions, PatternsFile};
+use identity::IdentityFile;
+use lines::LinesFile;
+use lock::LockFile;
 use regex::Regex;
 use serde::Deserialize;
 use shell::{QuestionFile, ShellFile};
@@ -34,6 +45,8 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("juniper_junos", include_str!("../../../config/platforms/juniper_junos.toml")),
     ("openvswitch", include_str!("../../../config/platforms/openvswitch.toml")),
     ("dell_powerconnect", include_str!("../../../config/platforms/dell_powerconnect.toml")),
+    ("aruba_aoss", include_str!("../../../config/platforms/aruba_aoss.toml")),
+    ("ubiquiti_edgeswitch", include_str!("../../../config/platforms/ubiquiti_edgeswitch.toml")),
 ];
 
 /// How commands travel.
@@ -65,6 +78,12 @@ struct File {
     candidate: Option<CandidateFile>,
     #[serde(default)]
     dead_man: Option<DeadManFile>,
+    #[serde(default)]
+    identity: Option<IdentityFile>,
+    #[serde(default)]
+    lines: Option<LinesFile>,
+    #[serde(default)]
+    lock: Option<LockFile>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -95,16 +114,16 @@ struct ReadFile {
     must_match: Vec<String>,
     enabled_if: Option<String>,
     disabled_if: Option<String>,
-    access_vlan: String,
-    down_kbps: String,
-    up_kbps: String,
+    access_vlan: PatternsFile,
+    down_kbps: PatternsFile,
+    up_kbps: PatternsFile,
     #[serde(default = "one")]
     down_divisor: u64,
     #[serde(default = "one")]
     up_divisor: u64,
-    mac: String,
+    mac: PatternsFile,
     #[serde(default)]
-    mac_enforced_if: Option<String>,
+    mac_enforced_if: Option<PatternsFile>,
     #[serde(default)]
     extra: BTreeMap<String, String>,
 }
@@ -125,6 +144,8 @@ struct SaveFile {
     command: String,
     #[serde(default)]
     questions: Vec<QuestionFile>,
+    #[serde(default)]
+    check: Option<String>,
     saved_if: String,
 }
 
@@ -135,7 +156,9 @@ pub struct Save {
     pub command: String,
     /// Questions that it may ask, and their answers.
     pub questions: Vec<Question>,
-    /// What the output must have.
+    /// Sent afterwards, where the save itself says nothing.
+    pub check: Option<String>,
+    /// What the output must have: that of the check, if there is one.
     pub saved_if: Regex,
 }
 
@@ -145,11 +168,11 @@ struct Read {
     must_match: Vec<Regex>,
     enabled_if: Option<Regex>,
     disabled_if: Option<Regex>,
-    access_vlan: Regex,
-    down_kbps: (Regex, u64),
-    up_kbps: (Regex, u64),
-    mac: Regex,
-    mac_enforced_if: Option<Regex>,
+    access_vlan: Captured,
+    down_kbps: (Captured, u64),
+    up_kbps: (Captured, u64),
+    mac: Captured,
+    mac_enforced_if: Option<Conditions>,
     extra: BTreeMap<String, Regex>,
 }
 
@@ -170,6 +193,12 @@ pub struct Platform {
     pub candidate: Option<Candidate>,
     /// Where the device takes back what isn't confirmed.
     pub dead_man: Option<DeadMan>,
+    /// How it tells who it is; `None` where no document says.
+    pub identity: Option<Identity>,
+    /// How its terminal lines are counted; `None` where they need not, or can't be.
+    pub lines: Option<Lines>,
+    /// How the holder of a configuration lock is found out; `None` where there is no lock.
+    pub lock: Option<Lock>,
     read: Read,
     variables: BTreeMap<String, String>,
     templates: Templates,
@@ -258,6 +287,12 @@ impl Platforms {
     }
 }
 
+/// However the device groups its digits.
+fn mac_of(text: &str) -> Option<MacAddress> {
+    let digits: String = text.chars().filter(char::is_ascii_hexdigit).collect();
+    MacAddress::parse(&digits).ok()
+}
+
 fn files_in(folder: Option<&Path>) -> Result<Vec<PathBuf>, PlatformError> {
     let Some(folder) = folder else { return Ok(Vec::new()) };
     let unreadable = |error| PlatformError::Unreadable { path: folder.into(), error };
@@ -322,6 +357,8 @@ impl Compiler<'_> {
                 format!("{patterns} patterns for {commands} commands: one for each, or none, is accepted");
             return Err(self.faulty("read.must_match", why));
         }
+        let enforced = file.mac_enforced_if.as_ref();
+        let enforced = enforced.map(|patterns| self.conditions("read.mac_enforced_if", patterns));
         let must_match = file.must_match.iter().map(|pattern| self.regex("read.must_match", pattern));
         let extra = file
             .extra
@@ -332,11 +369,11 @@ impl Compiler<'_> {
             must_match: must_match.collect::<Result<_, PlatformError>>()?,
             enabled_if: optional("read.enabled_if", &file.enabled_if)?,
             disabled_if: optional("read.disabled_if", &file.disabled_if)?,
-            access_vlan: self.capture("read.access_vlan", &file.access_vlan)?,
-            down_kbps: (self.capture("read.down_kbps", &file.down_kbps)?, file.down_divisor),
-            up_kbps: (self.capture("read.up_kbps", &file.up_kbps)?, file.up_divisor),
-            mac: self.capture("read.mac", &file.mac)?,
-            mac_enforced_if: optional("read.mac_enforced_if", &file.mac_enforced_if)?,
+            access_vlan: self.captured("read.access_vlan", &file.access_vlan)?,
+            down_kbps: (self.captured("read.down_kbps", &file.down_kbps)?, file.down_divisor),
+            up_kbps: (self.captured("read.up_kbps", &file.up_kbps)?, file.up_divisor),
+            mac: self.captured("read.mac", &file.mac)?,
+            mac_enforced_if: enforced.transpose()?,
             extra: extra.collect::<Result<_, PlatformError>>()?,
         })
     }
@@ -346,6 +383,7 @@ impl Compiler<'_> {
         Ok(Save {
             command: file.command.clone(),
             questions: questions.collect::<Result<_, PlatformError>>()?,
+            check: file.check.clone(),
             saved_if: self.regex("save.saved_if", &file.saved_if)?,
         })
     }
@@ -386,6 +424,9 @@ impl Platform {
             shell: file.shell.as_ref().map(|shell| compiler.shell(shell)).transpose()?,
             output: compiler.output(&file.output)?,
             save: file.save.as_ref().map(|save| compiler.save(save)).transpose()?,
+            identity: file.identity.as_ref().map(|identity| compiler.identity(identity)).transpose()?,
+            lines: file.lines.as_ref().map(|lines| compiler.lines_table(lines)).transpose()?,
+            lock: file.lock.as_ref().map(|lock| compiler.lock(lock)).transpose()?,
             read: compiler.read(&file.read)?,
             variables: file.variables,
             templates,
@@ -475,27 +516,29 @@ impl Platform {
         let captured = |pattern: &Regex| {
             pattern.captures(output).and_then(|groups| groups.get(1)).map(|group| group.as_str().to_owned())
         };
-        let speed = |(pattern, divisor): &(Regex, u64)| {
-            captured(pattern)?.parse::<u64>().ok().filter(|value| *value > 0).map(|value| value / divisor)
+        let speed = |(places, divisor): &(Captured, u64)| {
+            let value = places.value(output, |text| text.parse::<u64>().ok());
+            value.filter(|value| *value > 0).map(|value| value / divisor)
         };
         let matches =
             |pattern: &Option<Regex>| pattern.as_ref().is_some_and(|pattern| pattern.is_match(output));
         let extra =
             self.read.extra.iter().filter_map(|(name, pattern)| Some((name.clone(), captured(pattern)?)));
         // An address that is listed and not enforced keeps nobody out.
-        let bound = self.read.mac_enforced_if.is_none() || matches(&self.read.mac_enforced_if);
+        let bound = self.read.mac_enforced_if.as_ref().is_none_or(|conditions| conditions.hold(output));
         PortConfig {
             enabled: if self.read.enabled_if.is_some() {
                 matches(&self.read.enabled_if)
             } else {
                 !matches(&self.read.disabled_if)
             },
-            access_vlan: captured(&self.read.access_vlan)
-                .and_then(|text| text.parse::<u16>().ok())
-                .and_then(|number| VlanId::try_from(number).ok()),
+            access_vlan: self
+                .read
+                .access_vlan
+                .value(output, |text| VlanId::try_from(text.parse::<u16>().ok()?).ok()),
             down_kbps: speed(&self.read.down_kbps),
             up_kbps: speed(&self.read.up_kbps),
-            mac: captured(&self.read.mac).filter(|_| bound).and_then(|text| MacAddress::parse(&text).ok()),
+            mac: self.read.mac.value(output, mac_of).filter(|_| bound),
             extra: extra.collect(),
         }
     }

@@ -21,14 +21,14 @@ fn peer(words: &'static str, hangs_up: bool) -> u16 {
 }
 
 /// A port that answers no more: its queue is full, and nobody takes from it.
-struct Deaf {
-    port: u16,
+pub(super) struct Deaf {
+    pub port: u16,
     _listener: socket2::Socket,
     _queued: Vec<std::net::TcpStream>,
 }
 
 impl Deaf {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let listener =
             socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
         listener.bind(&std::net::SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).expect("a port");

@@ -19,7 +19,9 @@ const CANDIDATES: [Personality; 2] = [Personality::Eos, Personality::Junos];
 /// The line that arms it, and the one that confirms.
 fn arming_and_confirming(personality: Personality) -> (&'static str, &'static str) {
     match personality {
-        Personality::Ios => unreachable!("{personality:?} takes nothing back"),
+        Personality::Ios | Personality::EdgeSwitch | Personality::AosS => {
+            unreachable!("{personality:?} takes nothing back")
+        }
         Personality::Eos => ("commit timer", " commit"),
         Personality::Junos => ("commit confirmed", "commit comment"),
         Personality::Aoscx => ("checkpoint auto 10", "checkpoint auto confirm"),
