@@ -190,6 +190,7 @@ fn switch(device: &SimulatedSwitch, password: &Path) -> Switch {
         },
         host_key: Some(device.host_key()),
         host_name: None,
+        serial: None,
         captive_portal_vlan: VlanId::try_from(999).expect("valid"),
         allow_algorithms: Vec::new(),
         jump_host: None,
