@@ -44,6 +44,10 @@ allow_private_addresses = true
 sweep_ms = 5000
 [drift]
 sweep_ms = 5000
+[logins]
+window_ms = 500
+first_pause_ms = 500
+longest_pause_ms = 2000
 [stop]
 drain_ms = 200
 patience_ms = 10000

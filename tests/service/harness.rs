@@ -211,6 +211,7 @@ impl Outside {
              [supervision]\nsweep_ms = 500\nfirst_restart_ms = 20\nlongest_restart_ms = 200\nrepair_ms = 200\n\
              [delivery]\nfirst_wait_ms = 50\nlongest_wait_ms = 200\nsweep_ms = 500\n\
              [webhook]\nallow_private_addresses = true\n\
+             [logins]\nwindow_ms = 200\nfirst_pause_ms = 200\nlongest_pause_ms = 400\n\
              [stop]\ndrain_ms = 0\n",
             self.store().display()
         ))
