@@ -3,7 +3,7 @@
 //!
 //! ```text
 //!   fleet ── accepts, finds the switch by address or port ──▶ SimulatedSwitch ◀── a test reads and orders here
-//!     └──▶ connection (SSH: who may log in) ──▶ shell (echo, pager, dialogs, faults, waiting)
+//!     └──▶ connection (SSH: who may log in) ──▶ shell (echo, pager, dialogs, faults, waiting), or exec (a command a channel)
 //!                                                 └──▶ ios | eos | … (what a line does) ──▶ device, configuration
 //! ```
 //!
@@ -20,6 +20,7 @@ mod dead_man;
 mod device;
 mod edgeswitch;
 mod eos;
+mod exec;
 mod faults;
 mod filter;
 mod fleet;
@@ -32,6 +33,7 @@ mod pager;
 mod personality;
 mod plan;
 pub mod receiver;
+mod routeros;
 mod shell;
 mod stream;
 mod switch;
