@@ -47,6 +47,8 @@ pub struct SupervisionSettings {
     pub threads: usize,
     /// Most sessions being opened at once.
     pub max_opening: usize,
+    /// An opening that takes longer no longer counts among these.
+    pub slow_opening_ms: u64,
     /// Most supervisors that ask the store what to do at once.
     pub max_looking: usize,
     /// Longest time for opening a session, for one step of a visit, or for a save.
@@ -291,6 +293,7 @@ impl Default for SupervisionSettings {
         Self {
             threads: 0,
             max_opening: 64,
+            slow_opening_ms: 2_000,
             max_looking: 256,
             step_ms: 120_000,
             idle_ms: 60_000,
@@ -370,6 +373,12 @@ impl ClusterSettings {
 }
 
 impl SupervisionSettings {
+    /// Until when an opening counts among those that are limited.
+    #[must_use]
+    pub fn slow_opening(&self) -> Duration {
+        Duration::from_millis(self.slow_opening_ms)
+    }
+
     /// As the restart machine takes it.
     #[must_use]
     pub fn restart_policy(&self) -> RestartPolicy {

@@ -30,6 +30,7 @@ mod redis;
 #[cfg(feature = "fail-points")]
 mod rolling;
 mod secrets;
+mod sick_fleet;
 mod stopping;
 mod switch_log;
 #[cfg(feature = "fail-points")]

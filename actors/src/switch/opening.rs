@@ -9,6 +9,9 @@ use crate::logins::{Attempt, Patience};
 use crate::outside::Outside;
 use crate::ports::driver::SwitchSession;
 use crate::ports::guard::SessionGuard;
+use std::pin::pin;
+use std::time::Duration;
+use tokio::sync::SemaphorePermit;
 
 /// Why there is no session.
 pub enum Unopened {
@@ -44,8 +47,8 @@ pub async fn open_in_turn(
         // Logins may have been paused meanwhile.
         let Some(pass) = outside.logins.ask(&duty.switch.id) else { continue };
         let mut took = 0;
-        let opened = limited(outside, &duty, &mut took, outside.driver.open(&duty.switch, guard)).await;
-        drop(place);
+        let opening = limited(outside, &duty, &mut took, outside.driver.open(&duty.switch, guard));
+        let opened = in_a_place(place, outside.settings.supervision.slow_opening(), opening).await;
         match pass.judged(opened).await {
             Attempt::Stands(opened) => {
                 *millis += took;
@@ -53,6 +56,18 @@ pub async fn open_in_turn(
             }
             Attempt::Again => guard.shut_down().await,
         }
+    }
+}
+
+/// An opening that takes long waits for its switch and costs nothing: it gives its place to the next, so that switches which
+/// are silent keep nobody else waiting.
+async fn in_a_place<T>(place: SemaphorePermit<'_>, slow: Duration, opening: impl Future<Output = T>) -> T {
+    let mut opening = pin!(opening);
+    let opened = tokio::time::timeout(slow, opening.as_mut()).await;
+    drop(place);
+    match opened {
+        Ok(opened) => opened,
+        Err(_) => opening.await,
     }
 }
 

@@ -240,3 +240,100 @@ impl Compiler<'_> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Platform;
+    use super::*;
+
+    const JUNOS: &str = include_str!("../../../config/platforms/juniper_junos.toml");
+    const EOS: &str = include_str!("../../../config/platforms/arista_eos.toml");
+    const AOSCX: &str = include_str!("../../../config/platforms/aruba_aoscx.toml");
+
+    fn platform(text: &str) -> Platform {
+        Platform::parse("x.toml", text).expect("it ships")
+    }
+
+    fn looked(text: &str, answer: &str) -> Waiting {
+        let dead_man = platform(text).dead_man.expect("it takes back");
+        dead_man.look.expect("it tells what waits").judge(answer)
+    }
+
+    #[test]
+    fn a_commit_of_junos_waits_only_while_the_device_says_so_and_is_ours_by_its_name() {
+        let line = "0   2024-05-06 06:38:48 UTC by admin via cli commit confirmed, rollback in 10mins\n";
+        let older = "1   2024-05-06 06:30:00 UTC by admin via cli\n    switchyard-0a1b2c3d\n";
+        let table = [
+            (
+                "    switchyard-5a3b1c0d\n    rollback pending\n",
+                Waiting::Ours(vec!["switchyard-5a3b1c0d".into()]),
+            ),
+            ("    switchyard-5a3b1c0d\n", Waiting::Nothing),
+            ("    maintenance\n    rollback pending\n", Waiting::Others(line.trim().into())),
+            ("    rollback pending\n", Waiting::Others(line.trim().into())),
+            ("", Waiting::Nothing),
+        ];
+        for (behind, expected) in table {
+            assert_eq!(looked(JUNOS, &format!("\n{line}{behind}{older}")), expected, "{behind:?}");
+        }
+    }
+
+    #[test]
+    fn sessions_of_eos_are_ours_by_name_and_somebody_elses_only_while_its_commit_waits() {
+        let head = "  Name                 State                    User\n  -------------------- ----------- ------\n";
+        let ours = "  switchyard-5a3b1c0d  pendingCommitTimer       admin\n* switchyard-00000001  pending                  admin\n";
+        let edited = "  maintenance          pending                  noc\n";
+        let waits = "  maintenance          pendingCommitTimer       noc\n";
+        let done = "  switchyard-0000000f  completed                admin\n";
+        let names = ["switchyard-5a3b1c0d", "switchyard-00000001"].map(str::to_owned).to_vec();
+        assert_eq!(looked(EOS, &format!("{head}{ours}{edited}{done}")), Waiting::Ours(names));
+        assert_eq!(looked(EOS, &format!("{head}{edited}{done}")), Waiting::Nothing);
+        let others = looked(EOS, &format!("{head}{ours}{waits}"));
+        assert!(matches!(&others, Waiting::Others(line) if line.starts_with("maintenance")), "{others:?}");
+    }
+
+    #[test]
+    fn a_commit_has_worked_only_when_it_says_so_and_the_session_stands_where_it_should() {
+        let judge = |text: &str, answer: &str, is_whole: bool, has_left: bool| {
+            let platform = platform(text);
+            let answer = Answer { text: answer.into(), is_whole };
+            platform.candidate.expect("it has a candidate").judge(&platform.output, &answer, has_left)
+        };
+        assert_eq!(judge(JUNOS, "commit complete\n", true, false), Committed::Yes);
+        assert_eq!(judge(JUNOS, "commit complete\n", false, false), Committed::Unclear);
+        assert_eq!(judge(JUNOS, "", true, false), Committed::Unclear);
+        let refused = judge(JUNOS, "error: commit failed\n", true, false);
+        assert!(matches!(refused, Committed::No { class: FailureClass::CommandRejected, .. }), "{refused:?}");
+        assert_eq!(judge(EOS, "", true, true), Committed::Yes);
+        assert_eq!(judge(EOS, "", true, false), Committed::Unclear);
+        assert_eq!(judge(EOS, "words that nobody knows\n", true, true), Committed::Unclear);
+    }
+
+    #[test]
+    fn a_command_knows_its_name_and_how_long_the_device_waits() {
+        let commit = platform(EOS).candidate.expect("a candidate").commit;
+        assert_eq!(commit.with("x", 5), "commit timer 00:05:00");
+        let arm = platform(AOSCX).dead_man.expect("a dead-man").arm.expect("armed by a command").0;
+        assert_eq!(arm.with("x", 59), "checkpoint auto 59");
+    }
+
+    #[test]
+    fn what_does_not_fit_is_named_with_its_key() {
+        let arm = "[dead_man]\narm = 'x'\narmed_if = 'y'\n";
+        let cases = [
+            (JUNOS.replace("confirmed {{ minutes }}", "confirmed {{ minute }}"), "candidate.commit"),
+            (JUNOS.replace("discard = \"rollback 0\"", "discard = \"a\\nb\""), "candidate.discard"),
+            (JUNOS.replace("(switchyard-\\w+)", "switchyard-\\w+"), "dead_man.look.ours_if"),
+            (JUNOS.replace("[dead_man]\n", arm), "dead_man.arm"),
+            (AOSCX.replace("arm = \"checkpoint", "# arm = \"checkpoint"), "dead_man.arm"),
+            (
+                AOSCX.replace("armed_if = ", "# armed_if = ").replace("arm = \"ch", "# arm = \"ch"),
+                "dead_man.arm",
+            ),
+        ];
+        for (faulty, key) in cases {
+            let error = Platform::parse("x.toml", &faulty).expect_err(key).to_string();
+            assert!(error.starts_with(&format!("x.toml: {key}: ")), "{key}: {error}");
+        }
+    }
+}

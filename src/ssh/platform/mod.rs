@@ -29,7 +29,7 @@ use switchyard_actors::domain::text::MacAddress;
 use switchyard_actors::ports::driver::Intent;
 
 /// The files that ship.
-const BUILT_IN: [(&str, &str); 9] = [
+const BUILT_IN: &[(&str, &str)] = &[
     ("cisco_ios", include_str!("../../../config/platforms/cisco_ios.toml")),
     ("arista_eos", include_str!("../../../config/platforms/arista_eos.toml")),
     ("aruba_aoscx", include_str!("../../../config/platforms/aruba_aoscx.toml")),
@@ -219,7 +219,7 @@ impl Platforms {
     pub fn load(folder: Option<&Path>) -> Result<Self, PlatformError> {
         let mut platforms = BTreeMap::new();
         for (name, text) in BUILT_IN {
-            platforms.insert(name.to_owned(), Platform::parse(&format!("{name}.toml (built in)"), text)?);
+            platforms.insert((*name).to_owned(), Platform::parse(&format!("{name}.toml (built in)"), text)?);
         }
         for path in files_in(folder)? {
             let unreadable = |error| PlatformError::Unreadable { path: path.clone(), error };

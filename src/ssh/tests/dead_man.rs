@@ -69,6 +69,10 @@ async fn a_change_is_pending_until_it_is_confirmed_and_then_stays() {
         session.probe().await.expect("the session is kept");
         let live = bench.running();
         bench.must_stay(&mut session, &live).await;
+        bench.device().cut_sessions();
+        drop(session);
+        let mut session = bench.reopened().await;
+        bench.must_stay(&mut session, &live).await;
         assert_eq!(bench.device().taken_back(), 0, "{personality:?}");
     }
 }
