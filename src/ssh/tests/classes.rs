@@ -244,7 +244,8 @@ async fn each_refusal_has_its_class_and_words_on_every_device_and_the_session_se
             bench.device().order(Fault::Reject { pattern: line.clone(), text, times: 1 });
             let failure = session.apply_to(&bench.port(), &lines).await.expect_err(&what);
             let quoted = format!("{line:?}");
-            assert_told(&failure, CommandRejected, &[name.refusal, &quoted], &what);
+            let quoted = quoted.trim_matches('"');
+            assert_told(&failure, CommandRejected, &[name.refusal, quoted], &what);
             bench.device().forget_running(bench.port().as_str());
         }
         let unknown = PortName::parse(name.no_such_port).expect("a name");
