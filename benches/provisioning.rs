@@ -155,6 +155,7 @@ async fn bare_session(fleet: &SimulatedFleet, n: usize, password: &Path) -> f64 
         },
         host_key: Some(device.host_key()),
         host_name: None,
+        serial: None,
         captive_portal_vlan: VlanId::try_from(999).expect("valid"),
         allow_algorithms: Vec::new(),
         jump_host: None,

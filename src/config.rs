@@ -170,7 +170,8 @@ impl Config {
                 .check()
                 .and_then(|()| self.graph().check_panics())
                 .and_then(|()| self.check_dead_man())
-                .and_then(|()| self.store.redis.check()),
+                .and_then(|()| self.store.redis.check())
+                .and_then(|()| self.ssh.check()),
         }
     }
 
@@ -318,6 +319,14 @@ mod tests {
             fault("[supervision]\nquarantine_panics = 8"),
             "my.toml: supervision.quarantine_panics is 8: more than job.panics and supervision.repair_panics together, and \
              one more for each where supervision.visit_ports isn't 1, is accepted, 8, or one job would quarantine its switch"
+        );
+        assert_eq!(
+            fault("[ssh]\nlegacy_cpu_percent = 0"),
+            "my.toml: ssh.legacy_cpu_percent is 0: from 1 to 100 is accepted"
+        );
+        assert_eq!(
+            fault("[ssh]\nlegacy_nice = -5"),
+            "my.toml: ssh.legacy_nice is -5: from 0 to 19 is accepted"
         );
         assert!(fault("[cluster]\nmargin_ms = 10000").contains("cluster.margin_ms is 10000"));
         assert!(fault("[job").starts_with("my.toml: TOML parse error at line 1"), "{}", fault("[job"));

@@ -283,6 +283,10 @@ impl SwitchSession for DeviceSession {
         for PortLines { lines, .. } in ports {
             applied.push(self.apply_lines(lines).await);
         }
+        let failed = applied.iter().filter(|answer| answer.is_err()).count();
+        if failed > 0 && ports.len() > 1 {
+            self.devices.strikes.add("switch: one of many ports fails");
+        }
         applied
     }
 

@@ -114,6 +114,7 @@ fn seed_switch(store: &RecordingStore, n: usize) {
         credentials,
         host_key: None,
         host_name: None,
+        serial: None,
         captive_portal_vlan: VlanId::try_from(1).expect("a VLAN"),
         allow_algorithms: Vec::new(),
         jump_host: None,

@@ -145,12 +145,13 @@ pub enum BadAnswer {
 }
 
 /// Every kind of fault, as faults are counted.
-pub const KINDS: [&str; 22] = [
+pub const KINDS: [&str; 23] = [
     "switch: no session",
     "switch: probe unanswered",
     "switch: read fails",
     "switch: some lines done",
     "switch: lines swallowed",
+    "switch: one of many ports fails",
     "switch: save fails",
     "switch: hangs",
     "supervisor: panic",

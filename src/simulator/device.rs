@@ -42,6 +42,8 @@ pub(super) struct Device {
     pub boots: u64,
     /// Open sessions, as `show users` lists them.
     pub users: Vec<u64>,
+    /// Terminal lines that it has.
+    pub vty_lines: usize,
     /// What it showed of single ports; the oldest go first.
     pub readings: VecDeque<PortReading>,
     up_since: Instant,
@@ -83,6 +85,7 @@ impl Device {
             saving: false,
             boots: 0,
             users: Vec::new(),
+            vty_lines: 16,
             readings: VecDeque::new(),
             up_since: Instant::now(),
             up_before: UPTIME_AT_START,

@@ -15,6 +15,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::AbortHandle;
 
 use super::connection::Connection;
+use super::distance::Distance;
 use super::plan::SwitchPlan;
 use super::stream::{CuttableStream, reset_on_close};
 use super::switch::{Admission, SimulatedSwitch};
@@ -176,7 +177,7 @@ fn attend(stream: TcpStream, peer: SocketAddr, switch: &Arc<SimulatedSwitch>) {
         Admission::Refused => reset_on_close(&stream),
         Admission::Ignored(seat, cut) => {
             tokio::spawn(async move {
-                let mut stream = CuttableStream::new(stream, cut);
+                let mut stream = CuttableStream::new(stream, cut, None);
                 let mut swallowed = [0; 256];
                 while stream.read(&mut swallowed).await.is_ok_and(|read| read > 0) {}
                 drop(seat);
@@ -184,10 +185,12 @@ fn attend(stream: TcpStream, peer: SocketAddr, switch: &Arc<SimulatedSwitch>) {
         }
         Admission::Served(seat, cut) => {
             let config = switch.ssh();
+            let round_trip = switch.plan().round_trip;
+            let distance = (!round_trip.is_zero()).then(|| Distance::of(round_trip));
             tokio::spawn(async move {
                 // Without it each answer would wait for an acknowledgement.
                 let _ = stream.set_nodelay(true);
-                let stream = CuttableStream::new(stream, cut);
+                let stream = CuttableStream::new(stream, cut, distance);
                 // The session runs in a task of its own, and ends with the connection; a client that is no
                 // SSH client ends here.
                 let _ = server::run_stream(config, stream, Connection::new(seat)).await;

@@ -18,6 +18,7 @@ mod configuration;
 mod connection;
 mod dead_man;
 mod device;
+mod distance;
 mod edgeswitch;
 mod eos;
 mod exec;

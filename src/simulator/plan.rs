@@ -32,6 +32,8 @@ pub struct SwitchPlan {
     pub enable_password: Option<String>,
     /// Between a line and its output.
     pub command_latency: Duration,
+    /// How far away it is: what comes is as old as this when the switch hears it.
+    pub round_trip: Duration,
     /// How long a save to start-up configuration takes.
     pub save_latency: Duration,
     /// How long a minute of a timer takes that takes back what nobody confirms.
@@ -57,6 +59,7 @@ impl SwitchPlan {
             login_asks_again: false,
             enable_password: None,
             command_latency: Duration::ZERO,
+            round_trip: Duration::ZERO,
             save_latency: Duration::ZERO,
             minute: MINUTE,
             refuses_comments: false,

@@ -11,6 +11,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 
+use super::distance::Distance;
+
 /// Fires when the switch drops its half of the pair, which it does to cut the connection.
 pub(super) type Cut = oneshot::Receiver<()>;
 
@@ -19,11 +21,12 @@ pub(super) struct CuttableStream {
     tcp: TcpStream,
     cut: Cut,
     is_cut: bool,
+    distance: Option<Distance>,
 }
 
 impl CuttableStream {
-    pub fn new(tcp: TcpStream, cut: Cut) -> Self {
-        Self { tcp, cut, is_cut: false }
+    pub fn new(tcp: TcpStream, cut: Cut, distance: Option<Distance>) -> Self {
+        Self { tcp, cut, is_cut: false, distance }
     }
 
     fn check(&mut self, context: &mut Context<'_>) -> io::Result<()> {
@@ -48,7 +51,11 @@ impl AsyncRead for CuttableStream {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         self.check(context)?;
-        Pin::new(&mut self.tcp).poll_read(context, buffer)
+        let Self { tcp, distance, .. } = &mut *self;
+        match distance {
+            Some(distance) => distance.poll_read(tcp, context, buffer),
+            None => Pin::new(tcp).poll_read(context, buffer),
+        }
     }
 }
 

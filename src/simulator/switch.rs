@@ -27,6 +27,9 @@ pub(super) const REMEMBERED_COMMANDS: usize = 100_000;
 /// Sessions that a switch remembers; the oldest go first.
 const REMEMBERED_SESSIONS: usize = 10_000;
 
+/// What stands for the console among the sessions, which count from 1.
+const CONSOLE: u64 = 0;
+
 pub struct SimulatedSwitch {
     plan: SwitchPlan,
     address: SocketAddr,
@@ -102,6 +105,7 @@ impl SimulatedSwitch {
             plan.enable_password.clone(),
         );
         device.minute = plan.minute;
+        device.vty_lines = plan.vty_lines;
         let state = State {
             device,
             faults: FaultBook::default(),
@@ -148,6 +152,11 @@ impl SimulatedSwitch {
             state.algorithms = Algorithms::Old;
             state.ssh = None;
         });
+    }
+
+    /// Somebody at the console types `configure terminal lock`, and stays.
+    pub fn lock_at_the_console(&self) {
+        self.change(|state| state.device.lock_holder = Some(CONSOLE));
     }
 
     pub fn order(&self, fault: Fault) {

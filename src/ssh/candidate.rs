@@ -6,11 +6,15 @@
 
 use super::dead_man::new_name;
 use super::platform::{Candidate, Committed, Platform};
-use super::session::{Session, shell_of};
+use super::scanner::Answer;
+use super::session::{Session, Wire, shell_of};
 use regex::Regex;
 use std::time::Duration;
 use switchyard_actors::domain::failure::{DriverFailure, FailureClass};
 use switchyard_actors::ports::driver::PortLines;
+
+/// The most of a refusal that goes into a failure.
+const REFUSAL_CHARS: usize = 400;
 
 /// What one commit came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -193,7 +197,8 @@ impl Session {
         let answer = self.command(platform, line).await?;
         self.must_be_privileged(platform, line)?;
         if let Some((_, class)) = platform.output.refusal(&answer.text) {
-            return Err(self.refused_whole(line, &answer.text, class));
+            let refused = self.refused_whole(line, &answer.text, class);
+            return Err(self.locked(platform, refused, &answer.text).await);
         }
         if self.stands_at(&shell_of(platform).configuration_prompt) {
             return Ok(());
@@ -224,19 +229,16 @@ impl Session {
         platform: &Platform,
         line: &str,
         limit_ms: u64,
-    ) -> Result<super::scanner::Answer, DriverFailure> {
+    ) -> Result<Answer, DriverFailure> {
         let limit = Duration::from_millis(limit_ms);
         match &mut self.wire {
-            super::session::Wire::Shell(dialog) => {
+            Wire::Shell(dialog) => {
                 dialog.converse(shell_of(platform), line, &[], limit, &mut self.transcript).await
             }
-            super::session::Wire::Exec => self.command(platform, line).await,
+            Wire::Exec => self.command(platform, line).await,
         }
     }
 }
-
-/// The most of a refusal that goes into a failure.
-const REFUSAL_CHARS: usize = 400;
 
 #[cfg(test)]
 mod tests {

@@ -9,6 +9,7 @@ use super::algorithms;
 pub use super::host_key::HostKeyCheck;
 use super::host_key::{Trust, Verdict, Vouchers};
 use super::identification::{Opening, Overheard};
+use super::lane::Lane;
 use super::login::Credentials;
 pub use super::login::is_gone;
 use super::stream::{GuardedStream, Overhearing, Tunnel};
@@ -37,6 +38,8 @@ pub struct Connection {
     pub enable_password: Option<Secret>,
     /// The host key, where it was trusted for being the first.
     pub first_seen_host_key: Option<String>,
+    /// Where it lives, if that is not where it was asked for: the lane must not end before it.
+    pub lane: Option<Arc<Lane>>,
 }
 
 /// One SSH server on the way, and all that is needed to get through it. Made before anything is dialled: what the
@@ -235,7 +238,7 @@ where
         Err(DriverFailure::new(FailureClass::SessionLost, text))
     })?;
     let (secrets, enable_password) = (credentials.secrets(), credentials.enable_password());
-    Ok(Connection { handle, secrets, enable_password, first_seen_host_key })
+    Ok(Connection { handle, secrets, enable_password, first_seen_host_key, lane: None })
 }
 
 fn client_config(settings: &Settings, allowed: &[LegacyAlgorithm], trust: &Trust) -> Arc<client::Config> {

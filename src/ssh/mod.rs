@@ -13,7 +13,9 @@ mod ending;
 mod exec;
 mod host_key;
 mod identification;
+mod introduction;
 mod judge;
+mod lane;
 mod login;
 mod platform;
 pub mod replay;
@@ -34,6 +36,7 @@ pub use platform::{Comment, Platform, PlatformError, Platforms, Question, Shell,
 use async_trait::async_trait;
 use connection::{Connection, CutUnlessDone, HostKeyCheck, connect};
 use dead_man::Standing;
+use lane::Lane;
 use russh::Channel;
 use russh::client::{Handle, Msg};
 use serde::Deserialize;
@@ -41,7 +44,7 @@ use session::{Session, Wire};
 use shell::{Dialog, Limits};
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use switchyard_actors::domain::failure::{DriverFailure, FailureClass};
 use switchyard_actors::domain::inventory::Switch;
@@ -94,12 +97,45 @@ pub struct Settings {
     pub known_hosts: Option<PathBuf>,
     /// Whether a switch's first host key is trusted when nobody knows one, and put on record.
     pub trust_on_first_use: bool,
+    /// Threads for connections to switches that may exchange keys by old algorithms.
+    pub legacy_threads: usize,
+    /// What their handshakes may use of all cores, in percent.
+    pub legacy_cpu_percent: u32,
+    /// CPU time that such handshakes may use at once after a quiet time.
+    pub legacy_burst_ms: u64,
+    /// How much less urgent those threads are than the others: from 0 to 19, as `nice` counts.
+    pub legacy_nice: i32,
+    /// Terminal lines of a switch that are left for people; 0 leaves none, and doesn't ask.
+    pub spare_vty_lines: usize,
     /// A folder with platform files of the operator's own; empty is none.
     #[serde(deserialize_with = "path_or_none")]
     pub platforms: Option<PathBuf>,
 }
 
 impl Settings {
+    /// What types can't say.
+    ///
+    /// # Errors
+    /// The key, the value seen, and what is accepted.
+    pub fn check(&self) -> Result<(), String> {
+        let ranges = [
+            ("legacy_threads", self.legacy_threads as u64, 1, 64),
+            ("legacy_cpu_percent", u64::from(self.legacy_cpu_percent), 1, 100),
+            ("legacy_burst_ms", self.legacy_burst_ms, 1, 10_000),
+            ("legacy_nice", u64::try_from(self.legacy_nice).unwrap_or(u64::MAX), 0, 19),
+        ];
+        let wrong = ranges.iter().find(|(_, value, least, most)| !(least..=most).contains(&value));
+        match wrong {
+            Some(("legacy_nice", _, least, most)) => {
+                Err(format!("ssh.legacy_nice is {}: from {least} to {most} is accepted", self.legacy_nice))
+            }
+            Some((key, value, least, most)) => {
+                Err(format!("ssh.{key} is {value}: from {least} to {most} is accepted"))
+            }
+            None => Ok(()),
+        }
+    }
+
     fn limits(&self) -> Limits {
         Limits {
             command: Duration::from_millis(self.command_ms),
@@ -147,6 +183,11 @@ impl Default for Settings {
             transcript_limit_bytes: 16_384,
             known_hosts: None,
             trust_on_first_use: false,
+            legacy_threads: 1,
+            legacy_cpu_percent: 25,
+            legacy_burst_ms: 100,
+            legacy_nice: 10,
+            spare_vty_lines: 1,
             platforms: None,
         }
     }
@@ -156,13 +197,31 @@ impl Default for Settings {
 pub struct Driver {
     settings: Settings,
     platforms: Arc<Platforms>,
+    /// Begun with the first switch that needs it.
+    lane: OnceLock<Arc<Lane>>,
 }
 
 impl Driver {
     /// With these limits and these platforms.
     #[must_use]
     pub fn new(settings: Settings, platforms: Platforms) -> Self {
-        Self { settings, platforms: Arc::new(platforms) }
+        Self { settings, platforms: Arc::new(platforms), lane: OnceLock::new() }
+    }
+
+    fn lane(&self) -> &Arc<Lane> {
+        self.lane.get_or_init(|| Arc::new(Lane::start(&self.settings)))
+    }
+
+    async fn connect(&self, switch: &Switch, guard: &SessionGuard) -> Result<Connection, DriverFailure> {
+        if !lane::is_for(switch) {
+            return connect(&self.settings, switch, guard).await;
+        }
+        // Made and not yet handed over, it is nobody's.
+        let cut = CutUnlessDone::new(guard);
+        let (settings, switch, guard) = (self.settings.clone(), switch.clone(), guard.clone());
+        let connected = self.lane().run(async move { connect(&settings, &switch, &guard).await }).await;
+        cut.done();
+        connected.map(|connection| Connection { lane: Some(Arc::clone(self.lane())), ..connection })
     }
 
     /// From a connection to a session that stands ready, on a device that is who the inventory says.
@@ -195,7 +254,7 @@ impl Driver {
                 Wire::Shell(dialog)
             }
         };
-        Ok(Session {
+        let mut session = Session {
             settings: self.settings.clone(),
             platforms: Arc::clone(&self.platforms),
             platform: switch.platform.clone(),
@@ -204,8 +263,12 @@ impl Driver {
             transcript,
             guard: guard.clone(),
             first_seen_host_key: connection.first_seen_host_key,
+            said: Vec::new(),
             standing: Standing::Unknown,
-        })
+            _lane: connection.lane,
+        };
+        session.introduce(switch).await?;
+        Ok(session)
     }
 
     /// Some switches refuse the shell, and not the login, when their lines are taken; others never answer.
@@ -251,6 +314,12 @@ fn check_host_name(switch: &Switch, shell: &platform::Shell, prompt: &str) -> Re
 
 #[async_trait]
 impl SwitchDriver for Driver {
+    async fn wait_for_turn(&self, switch: &Switch) {
+        if lane::is_for(switch) {
+            self.lane().wait_for_turn().await;
+        }
+    }
+
     async fn open(
         &self,
         switch: &Switch,
@@ -265,7 +334,7 @@ impl SwitchDriver for Driver {
             );
             return Err(DriverFailure::new(FailureClass::Misconfigured, text));
         }
-        let connection = connect(&self.settings, switch, guard).await?;
+        let connection = self.connect(switch, guard).await?;
         let cut = CutUnlessDone::new(guard);
         match self.set_up(switch, connection, guard).await {
             Ok(session) => {

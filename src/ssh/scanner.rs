@@ -50,6 +50,8 @@ pub struct Scanner {
     /// What every prompt of this device begins with, as far as is known.
     stem: String,
     typed: String,
+    /// Of a block: each line, and the comment behind it.
+    block: Vec<(String, String)>,
     /// The comments that were typed behind it; the last vouches.
     marks: Vec<String>,
     /// The answers that were given to questions.
@@ -72,6 +74,7 @@ impl Scanner {
             screen: Screen::new(limit_bytes),
             stem: String::new(),
             typed: String::new(),
+            block: Vec::new(),
             marks: Vec::new(),
             given: Vec::new(),
             searched: 0,
@@ -90,12 +93,20 @@ impl Scanner {
     pub fn begin(&mut self, typed: &str, comment: Option<String>) {
         self.screen.clear();
         typed.clone_into(&mut self.typed);
+        self.block.clear();
         self.marks.clear();
         self.marks.extend(comment);
         self.given.clear();
         self.searched = 0;
         self.framed_by = None;
         (self.asked_plainly, self.lost_keys) = (false, false);
+    }
+
+    /// Lines are typed at once, each with a comment behind it: a new exchange begins, which ends behind the last comment.
+    pub fn begin_block(&mut self, lines: Vec<(String, String)>) {
+        self.begin("", None);
+        self.marks.extend(lines.iter().map(|(_, comment)| comment.clone()));
+        self.block = lines;
     }
 
     /// A comment, or an empty line where there are none, is typed to see the prompt once more.
@@ -199,6 +210,27 @@ impl Scanner {
         let text = answer_of(&self.screen.ended_lines(), &self.typed, &echoes, &shell.prompt);
         let is_sure = !self.asked_plainly && !self.has_lost_keys(shell);
         Answer { text, is_whole: is_sure && !self.screen.has_overflowed() }
+    }
+
+    /// The answers to a block's lines, each with the prompt behind it. Behind a comment whose echo isn't whole nothing is sure any
+    /// more.
+    #[must_use]
+    pub fn block_answers(&self, shell: &Shell) -> Vec<(Answer, Option<String>)> {
+        let ended = self.screen.ended_lines();
+        let lines: Vec<_> = ended.lines().collect();
+        let is_sure = !self.asked_plainly && !self.lost_keys && !self.screen.has_overflowed();
+        let (mut left, mut is_whole) = (lines.as_slice(), is_sure);
+        let mut answers = Vec::with_capacity(self.block.len());
+        for (typed, comment) in &self.block {
+            let end = behind_echo(left, comment, &shell.prompt);
+            is_whole &= end.is_some();
+            let (own, rest) = left.split_at(end.unwrap_or(left.len()));
+            let text = answer_of(&own.join("\n"), typed, std::slice::from_ref(comment), &shell.prompt);
+            let prompt = own.last().and_then(|line| line.trim_end().strip_suffix(comment.as_str()));
+            answers.push((Answer { text, is_whole }, prompt.map(str::to_owned)));
+            left = rest;
+        }
+        answers
     }
 
     /// What was said to the first comment.

@@ -5,6 +5,7 @@ use super::connection::{HostKeyCheck, is_gone};
 use super::dead_man::Standing;
 use super::exec;
 use super::judge::{Judgement, has_garbled_line};
+use super::lane::Lane;
 use super::platform::{Platform, Platforms, Shell};
 use super::scanner::Answer;
 use super::shell::Dialog;
@@ -23,7 +24,7 @@ use switchyard_actors::ports::guard::SessionGuard;
 use tokio::time::timeout;
 
 /// How often a port is read before a line that garbles or cuts every answer is given up.
-const READS: u32 = 3;
+pub(super) const READS: u32 = 3;
 
 /// How many levels of the configuration mode are left at most, where it is left one by one: no device nests deeper.
 const LEVELS: u32 = 8;
@@ -44,9 +45,12 @@ pub struct Session {
     pub(super) handle: Handle<HostKeyCheck>,
     pub(super) wire: Wire,
     pub(super) transcript: Transcript,
+    /// What was said about each port in the last sending.
+    pub(super) said: Vec<(PortName, String)>,
     pub(super) guard: SessionGuard,
     pub(super) first_seen_host_key: Option<String>,
     pub(super) standing: Standing,
+    pub(super) _lane: Option<Arc<Lane>>,
 }
 
 fn millis(limit: u64) -> Duration {
@@ -54,7 +58,7 @@ fn millis(limit: u64) -> Duration {
 }
 
 impl Session {
-    fn platforms(&self) -> Arc<Platforms> {
+    pub(super) fn platforms(&self) -> Arc<Platforms> {
         Arc::clone(&self.platforms)
     }
 
@@ -104,7 +108,7 @@ impl Session {
         Err(self.unreadable(line, &last.unwrap_or_default()))
     }
 
-    fn unreadable(&self, line: &str, last: &str) -> DriverFailure {
+    pub(super) fn unreadable(&self, line: &str, last: &str) -> DriverFailure {
         if has_garbled_line(last) {
             let text = format!("the answer to {line:?} came garbled {READS} times, and never twice the same");
             return DriverFailure::new(FailureClass::SessionLost, text);
@@ -118,15 +122,62 @@ impl Session {
         DriverFailure::new(class, text)
     }
 
-    /// Sends the lines one by one; the first that is refused ends it.
+    /// Sends the lines, one by one or as many at once as the platform allows; the first that is refused ends it.
     pub(super) async fn send_lines(
         &mut self,
         platform: &Platform,
         lines: &[String],
     ) -> Result<(), DriverFailure> {
-        for (number, line) in lines.iter().enumerate() {
-            let sent = self.send_line(platform, line).await;
-            sent.map_err(|failure| self.with_progress(failure, number, lines))?;
+        let mut number = 0;
+        for block in self.blocks(platform, lines) {
+            let sent = self.send_block(platform, block).await;
+            sent.map_err(|(place, failure)| {
+                let beside = block.len() - place - 1;
+                self.with_progress(failure, number + place, beside, lines)
+            })?;
+            number += block.len();
+        }
+        Ok(())
+    }
+
+    fn blocks<'l>(&self, platform: &Platform, lines: &'l [String]) -> Vec<&'l [String]> {
+        match (&self.wire, &platform.shell) {
+            (Wire::Shell(dialog), Some(shell)) if dialog.types_ahead() => shell.blocks(lines).collect(),
+            (Wire::Shell(_) | Wire::Exec, _) => lines.chunks(1).collect(),
+        }
+    }
+
+    /// Answers at which line of the block it failed: at the first that was refused, or the first at all where the session broke.
+    async fn send_block(
+        &mut self,
+        platform: &Platform,
+        block: &[String],
+    ) -> Result<(), (usize, DriverFailure)> {
+        let shell = match (&self.wire, &platform.shell) {
+            // What was typed ahead may have got lost meanwhile.
+            (Wire::Shell(dialog), Some(shell)) if block.len() > 1 && dialog.types_ahead() => shell,
+            (Wire::Shell(_) | Wire::Exec, _) => return self.one_by_one(platform, block).await,
+        };
+        let Wire::Shell(dialog) = &mut self.wire else { unreachable!("it was one just now") };
+        let answers = dialog.block(shell, block, &mut self.transcript).await;
+        let answers = answers.map_err(|failure| (0, failure))?;
+        for (place, (line, (answer, prompt))) in block.iter().zip(&answers).enumerate() {
+            let is_inside = prompt.as_ref().is_none_or(|prompt| shell.configuration_prompt.is_match(prompt));
+            let judged =
+                if is_inside { self.judged(platform, line, answer) } else { Err(self.wrong_mode(line)) };
+            judged.map_err(|failure| (place, failure))?;
+        }
+        let last = block.last().expect("two at least");
+        self.must_configure(platform, last).map_err(|failure| (block.len() - 1, failure))
+    }
+
+    async fn one_by_one(
+        &mut self,
+        platform: &Platform,
+        lines: &[String],
+    ) -> Result<(), (usize, DriverFailure)> {
+        for (place, line) in lines.iter().enumerate() {
+            self.send_line(platform, line).await.map_err(|failure| (place, failure))?;
         }
         Ok(())
     }
@@ -134,12 +185,16 @@ impl Session {
     async fn send_line(&mut self, platform: &Platform, line: &str) -> Result<(), DriverFailure> {
         let was_outside = self.must_configure(platform, "").is_err();
         let answer = self.command(platform, line).await?;
-        let judged = platform.judge(&answer);
+        let is_refused = matches!(platform.judge(&answer), Judgement::Bad { .. });
         // Behind a line that stepped out on purpose, a refusal is about the line, although it leaves us where we stood.
-        if !(was_outside && matches!(judged, Judgement::Bad { .. })) {
+        if !(was_outside && is_refused) {
             self.must_configure(platform, line)?;
         }
-        match judged {
+        self.judged(platform, line, &answer)
+    }
+
+    fn judged(&mut self, platform: &Platform, line: &str, answer: &Answer) -> Result<(), DriverFailure> {
+        match platform.judge(answer) {
             Judgement::Fine => Ok(()),
             Judgement::Unclear(unclear) => {
                 self.transcript.remark(&format!("unclear, left to the read-back: {}", unclear.join(" / ")));
@@ -150,32 +205,88 @@ impl Session {
     }
 
     /// A failure that also tells which lines the switch may have: what was answered is there, what wasn't is unknown.
-    fn with_progress(&mut self, failure: DriverFailure, number: usize, lines: &[String]) -> DriverFailure {
+    fn with_progress(
+        &mut self,
+        failure: DriverFailure,
+        number: usize,
+        beside: usize,
+        lines: &[String],
+    ) -> DriverFailure {
         let became =
             if failure.class.leaves_session_usable() { "refused" } else { "sent, its effect unknown" };
         let (place, all) = (number + 1, lines.len());
-        let left = all - place;
+        let left = all - place - beside;
+        let beside = if beside == 0 { String::new() } else { format!("{beside} behind it sent with it, ") };
         let text = format!(
-            "{} (line {place} of {all} was {became}; {number} before it were answered, {left} behind it not sent)",
+            "{} (line {place} of {all} was {became}; {number} before it were answered, {beside}{left} behind it not sent)",
             failure.detail
         );
         self.transcript.remark(&format!("line {place} of {all}: {became}"));
         DriverFailure { detail: text, ..failure }
     }
 
-    async fn apply_in_shell(&mut self, platform: &Platform, lines: &[String]) -> Result<(), DriverFailure> {
+    /// One stay in the configuration mode for all ports.
+    async fn apply_in_shell(
+        &mut self,
+        platform: &Platform,
+        ports: &[PortLines],
+    ) -> Vec<Result<(), DriverFailure>> {
         let shell = shell_of(platform);
-        self.enter_configuration(platform, shell).await?;
-        let sent = self.send_lines(platform, lines).await;
-        match &sent {
-            // Whatever was refused, the configuration mode is left, so that an undo finds the session as it was.
-            Ok(()) => {}
-            Err(failure) if failure.class.leaves_session_usable() => {}
-            Err(_) => return sent,
+        if let Err(failure) = self.enter_configuration(platform, shell).await {
+            return vec![Err(failure); ports.len()];
         }
-        match self.leave_configuration(platform, shell).await {
-            Err(failure) if !failure.class.leaves_session_usable() => Err(failure),
-            left => sent.and(left),
+        let mut answers = self.send_each(platform, ports).await;
+        if answers.iter().any(breaks) {
+            return answers;
+        }
+        // Whatever was refused, the configuration mode is left, so that an undo finds the session as it was.
+        if let (Err(failure), Some(last)) =
+            (self.leave_configuration(platform, shell).await, answers.last_mut())
+            && (last.is_ok() || !failure.class.leaves_session_usable())
+        {
+            *last = Err(failure);
+        }
+        answers
+    }
+
+    /// The lines of one port after another. Behind a failure that breaks the session nothing is sent, and the rest fails like it.
+    async fn send_each(
+        &mut self,
+        platform: &Platform,
+        ports: &[PortLines],
+    ) -> Vec<Result<(), DriverFailure>> {
+        let mut answers: Vec<Result<(), DriverFailure>> = Vec::with_capacity(ports.len());
+        for PortLines { port, lines } in ports {
+            let before = match answers.last() {
+                Some(Err(failure)) if !failure.class.leaves_session_usable() => Err(failure.clone()),
+                Some(last) => self.come_back_to_the_top(platform, last.is_err()).await,
+                None => Ok(()),
+            };
+            let sent = match before {
+                Ok(()) => self.send_lines(platform, lines).await,
+                Err(failure) => Err(failure),
+            };
+            answers.push(sent);
+            self.said.push((port.clone(), self.transcript.take()));
+        }
+        answers
+    }
+
+    /// Between two ports: the next one's lines must not be taken for the one's before it. Where a line was refused, nobody knows how
+    /// deep the session stands, so the configuration mode is left and entered again; and so it is where the platform doesn't
+    /// say how to come back.
+    async fn come_back_to_the_top(
+        &mut self,
+        platform: &Platform,
+        was_refused: bool,
+    ) -> Result<(), DriverFailure> {
+        let Some(shell) = &platform.shell else { return Ok(()) };
+        match &shell.between_ports {
+            Some(lines) if !was_refused => self.send_lines(platform, lines).await,
+            Some(_) | None => {
+                self.leave_configuration(platform, shell).await?;
+                self.enter_configuration(platform, shell).await
+            }
         }
     }
 
@@ -220,7 +331,8 @@ impl Session {
         let answer = self.command(platform, line).await?;
         self.must_be_privileged(platform, line)?;
         if let Judgement::Bad { line: answer, class } = platform.output.judge(&answer.text) {
-            return Err(self.refused(line, &answer, class));
+            let refused = self.refused(line, &answer, class);
+            return Err(self.locked(platform, refused, &answer).await);
         }
         if self.stands_at(&shell.configuration_prompt) {
             return Ok(());
@@ -260,6 +372,10 @@ impl Session {
     }
 }
 
+fn breaks(answer: &Result<(), DriverFailure>) -> bool {
+    answer.as_ref().is_err_and(|failure| !failure.class.leaves_session_usable())
+}
+
 pub(super) fn shell_of(platform: &Platform) -> &Shell {
     platform.shell.as_ref().expect("a platform file whose transport is a shell was checked to have its table")
 }
@@ -269,7 +385,7 @@ fn misconfigured(why: String) -> DriverFailure {
 }
 
 impl Session {
-    fn find<'p>(&self, platforms: &'p Platforms) -> &'p Platform {
+    pub(super) fn find<'p>(&self, platforms: &'p Platforms) -> &'p Platform {
         platforms.get(&self.platform).expect("the session was opened with this platform")
     }
 }
@@ -331,14 +447,10 @@ impl SwitchSession for Session {
         if let Some(candidate) = &platform.candidate {
             return self.apply_as_candidate(platform, candidate, ports).await;
         }
-        let mut applied = Vec::with_capacity(ports.len());
-        for PortLines { lines, .. } in ports {
-            applied.push(match self.wire {
-                Wire::Shell(_) => self.apply_in_shell(platform, lines).await,
-                Wire::Exec => self.send_lines(platform, lines).await,
-            });
+        match self.wire {
+            Wire::Shell(_) => self.apply_in_shell(platform, ports).await,
+            Wire::Exec => self.send_each(platform, ports).await,
         }
-        applied
     }
 
     fn takes_back(&self) -> bool {
@@ -376,7 +488,13 @@ impl SwitchSession for Session {
     }
 
     fn take_transcript(&mut self) -> String {
-        self.transcript.take()
+        let said: String = std::mem::take(&mut self.said).into_iter().map(|(_, said)| said).collect();
+        said + &self.transcript.take()
+    }
+
+    fn take_transcript_of(&mut self, port: &PortName) -> String {
+        let place = self.said.iter().position(|(of, _)| of == port);
+        place.map(|place| self.said.remove(place).1).unwrap_or_default()
     }
 
     async fn close(self: Box<Self>) {

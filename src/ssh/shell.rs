@@ -210,6 +210,55 @@ impl Dialog {
         self.send(&text).await
     }
 
+    /// Whether lines may be typed ahead of the answers to those before them.
+    #[must_use]
+    pub fn types_ahead(&self) -> bool {
+        self.framing == Framing::Ahead
+    }
+
+    /// Sends lines at once, and returns the answer to each, with the prompt behind it.
+    ///
+    /// # Errors
+    /// [`DriverFailure`]: what became of any of them isn't known.
+    pub async fn block(
+        &mut self,
+        shell: &Shell,
+        lines: &[String],
+        transcript: &mut Transcript,
+    ) -> Result<Vec<(Answer, Option<String>)>, DriverFailure> {
+        let comment = |nonces: &mut Nonces| nonces.next(shell).expect("only what takes comments types ahead");
+        let typed: Vec<_> = lines.iter().map(|line| (line.clone(), comment(&mut self.nonces))).collect();
+        let end = &shell.line_end;
+        let text: String = typed.iter().map(|(line, comment)| format!("{line}{end}{comment}{end}")).collect();
+        self.scanner.begin_block(typed);
+        let sent = self.send(&text).await;
+        let limit = self.limits.command.saturating_mul(u32::try_from(lines.len()).unwrap_or(u32::MAX));
+        let awaited = Awaited { shell, questions: &[], deadline: Instant::now() + limit };
+        let ended = match sent {
+            Ok(()) => self.until_prompt(&awaited, transcript).await,
+            Err(failure) => Err(failure),
+        };
+        let answers = self.scanner.block_answers(shell);
+        if let Err(failure) = ended {
+            lines.iter().for_each(|line| transcript.sent(line));
+            transcript.received(&self.scanner.seen());
+            return Err(transcript.redacted(failure));
+        }
+        let mut prompt = self.prompt.clone();
+        for (line, (answer, behind)) in lines.iter().zip(&answers) {
+            transcript.sent(&format!("{prompt}{line}"));
+            transcript.received(&answer.text);
+            prompt = behind.clone().unwrap_or_default();
+        }
+        if answers.iter().any(|(answer, _)| !answer.is_whole) {
+            transcript
+                .remark("what was typed ahead got lost: from now on a line waits for the answer before it");
+            self.framing = Framing::Behind;
+        }
+        self.stand_at(shell, transcript);
+        Ok(answers)
+    }
+
     async fn ask_again(&mut self, shell: &Shell, with_comment: bool) -> Result<(), DriverFailure> {
         let comment = if with_comment { self.nonces.next(shell) } else { None };
         let text = format!("{}{}", comment.as_deref().unwrap_or_default(), shell.line_end);

@@ -6,7 +6,9 @@ mod cut;
 mod cutter;
 mod dead_man;
 mod intents;
+mod introduction;
 mod openssh;
+mod visits;
 
 use super::scanner::Answer;
 use super::*;
@@ -68,6 +70,7 @@ impl Bench {
             credentials,
             host_key: Some(device.host_key()),
             host_name: Some("access-sw-17".into()),
+            serial: None,
             captive_portal_vlan: VlanId::try_from(999).expect("valid"),
             allow_algorithms: Vec::new(),
             jump_host: None,
@@ -385,7 +388,8 @@ async fn a_known_hosts_file_vouches_for_a_key() {
 
 #[tokio::test]
 async fn each_way_not_to_get_a_session_has_its_class() {
-    let bench = Bench::new(Personality::Ios, |plan| plan.vty_lines = 1).await;
+    let mut bench = Bench::new(Personality::Ios, |plan| plan.vty_lines = 1).await;
+    bench.driver.settings.spare_vty_lines = 0;
     let holder = bench.opened().await;
     let other = SessionGuard::default();
     let full = bench.driver.open(&bench.switch, &other).await.err().expect("no line is free");
@@ -741,8 +745,8 @@ async fn a_save_that_asks_is_answered_and_no_comment_is_taken_for_the_answer() {
 async fn more_output_than_is_kept_is_no_answer() {
     let mut bench = Bench::new(Personality::Ios, |_| ()).await;
     bench.driver.settings.output_limit_bytes = 120;
-    let mut session = bench.opened().await;
-    let failure = session.read_port(&bench.port()).await.expect_err("too much");
+    // What it says of itself is longer.
+    let failure = bench.refusal().await;
     assert_eq!(failure.class, FailureClass::PromptNotSeen, "{failure}");
     assert!(failure.detail.contains("ssh.output_limit_bytes"), "{failure}");
 }

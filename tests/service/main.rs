@@ -35,5 +35,6 @@ mod stopping;
 mod switch_log;
 #[cfg(feature = "fail-points")]
 mod torture;
+mod visits;
 #[cfg(feature = "fail-points")]
 mod witnesses;

@@ -45,17 +45,21 @@ impl Peer {
             credentials: self.credentials.clone(),
             host_key: Some(self.host_key.clone()),
             host_name: Some(self.name.clone()),
+            serial: None,
             captive_portal_vlan: vlan(999),
             allow_algorithms: Vec::new(),
             jump_host: None,
         }
     }
 
-    async fn session(&self) -> Box<dyn SwitchSession> {
+    async fn open(&self) -> Result<Box<dyn SwitchSession>, DriverFailure> {
         let settings = Settings { command_ms: 5_000, save_ms: 5_000, ..Settings::default() };
         let platforms = Platforms::load(Some(&platform_folder())).expect("those that ship, and these");
-        let opened = Driver::new(settings, platforms).open(&self.switch(), &SessionGuard::default()).await;
-        opened.unwrap_or_else(|failure| panic!("{}: {failure:?}", self.name))
+        Driver::new(settings, platforms).open(&self.switch(), &SessionGuard::default()).await
+    }
+
+    async fn session(&self) -> Box<dyn SwitchSession> {
+        self.open().await.unwrap_or_else(|failure| panic!("{}: {failure:?}", self.name))
     }
 }
 

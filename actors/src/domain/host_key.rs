@@ -42,6 +42,7 @@ mod tests {
             credentials: Credentials { username, ..Credentials::default() },
             host_key: host_key.map(str::to_owned),
             host_name: None,
+            serial: None,
             captive_portal_vlan: VlanId::try_from(900).expect("a VLAN"),
             allow_algorithms: Vec::new(),
             jump_host: None,

@@ -168,6 +168,9 @@ pub struct Switch {
     pub host_key: Option<String>,
     /// The host name that the device itself must show; `None` is not checked.
     pub host_name: Option<String>,
+    /// The serial number that the device itself must tell; `None` is not checked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serial: Option<String>,
     /// Where a port goes that no subscription holds.
     pub captive_portal_vlan: VlanId,
     /// Old algorithms that it may be offered, beside those of today.

@@ -114,6 +114,11 @@ pub trait SwitchSession: Send {
     /// What was said since the last call: bounded, every secret redacted.
     fn take_transcript(&mut self) -> String;
 
+    /// What was said about this port alone in the last [`Self::apply`], of which [`Self::take_transcript`] has the rest.
+    fn take_transcript_of(&mut self, _port: &PortName) -> String {
+        String::new()
+    }
+
     /// Says goodbye and waits, for a short time of its own, until the socket is closed.
     async fn close(self: Box<Self>);
 }

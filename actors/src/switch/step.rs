@@ -118,6 +118,9 @@ impl Hands<'_> {
 
     /// What was said in the step is kept with those that it was about.
     pub fn keep_transcripts(&mut self) {
+        for task in &mut self.tasks {
+            task.transcript.push_str(&self.session.take_transcript_of(&task.port.at.port));
+        }
         let said = self.session.take_transcript();
         self.tasks.iter_mut().for_each(|task| task.transcript.push_str(&said));
     }

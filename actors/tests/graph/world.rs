@@ -97,6 +97,7 @@ fn seed_switch(store: &RecordingStore, id: &SwitchId, first: u32, ports: u32) {
         credentials,
         host_key: None,
         host_name: None,
+        serial: None,
         captive_portal_vlan: VlanId::try_from(142).expect("valid"),
         allow_algorithms: Vec::new(),
         jump_host: None,

@@ -29,6 +29,7 @@ const SWITCH: &[&str] = &[
     "enable_password",
     "host_key",
     "host_name",
+    "serial",
     "allow_algorithms",
     "jump_host",
     "captive_portal_vlan",
@@ -71,6 +72,7 @@ fn read_device(
     let allow_algorithms = allowed(table);
     let jump_host = jump_hosts.named_by(table);
     let host_name = table.get("host_name").and_then(|name| name.parsed(rules::word));
+    let serial = table.get("serial").and_then(|serial| serial.parsed(rules::word));
     let captive_portal_vlan = vlan(table, "captive_portal_vlan");
     let (host, ssh_port) = address?;
     let switch = Switch {
@@ -81,6 +83,7 @@ fn read_device(
         credentials: Credentials { enable_password, ..credentials? },
         host_key,
         host_name,
+        serial,
         captive_portal_vlan: captive_portal_vlan?,
         allow_algorithms,
         jump_host,

@@ -27,6 +27,7 @@ const USER: &[(&str, Action)] = &[
     ("show version", show::version),
     ("show privilege", show::privilege),
     ("show users", show::users),
+    ("show users all", show::users_all),
 ];
 
 const PRIVILEGED: &[(&str, Action)] = &[

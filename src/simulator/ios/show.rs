@@ -68,6 +68,25 @@ pub(super) fn users(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
     Reply::Text(text)
 }
 
+/// Lines that nobody has are listed too: with their time, and without a host or a place.
+pub(super) fn users_all(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
+    let mut text = "    Line       User       Host(s)              Idle       Location\n".to_owned();
+    put!(text, "   0 con 0                                     00:00:00   ");
+    for vty in 0..visit.device.vty_lines {
+        let number = vty + 1;
+        match visit.device.users.get(vty) {
+            Some(session) => {
+                let mark = if *session == visit.line.session { '*' } else { ' ' };
+                let user = &visit.device.username;
+                put!(text, "{mark}{number:>3} vty {vty:<6}{user:<11}idle                 00:00:00 127.0.0.1");
+            }
+            None => put!(text, " {number:>3} vty {vty:<6}                                00:00:00   "),
+        }
+    }
+    text.push_str("\n  Interface    User               Mode         Idle     Peer Address\n\n");
+    Reply::Text(text)
+}
+
 pub(super) fn configuration_lock(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
     match visit.device.lock_holder {
         None => Reply::line("Parser Configure Lock\n---------------------\nLock Status           : Unlocked"),

@@ -7,9 +7,15 @@ mod captured;
 mod dead_man;
 #[cfg(test)]
 mod documented;
+mod identity;
+mod lines;
+mod lock;
 mod shell;
 
 pub use dead_man::{Candidate, Committed, DeadMan, Look, NAME, Waiting};
+pub use identity::{Identified, Identity};
+pub use lines::{LineCount, Lines};
+pub use lock::Lock;
 pub use shell::{Comment, Question, Shell};
 
 use self::dead_man::{CandidateFile, DeadManFile};
@@ -17,6 +23,9 @@ use super::judge::{Judgement, OutputPatterns};
 use super::scanner::Answer;
 use super::template::Templates;
 use captured::{Captured, Conditions, PatternsFile};
+use identity::IdentityFile;
+use lines::LinesFile;
+use lock::LockFile;
 use regex::Regex;
 use serde::Deserialize;
 use shell::{QuestionFile, ShellFile};
@@ -70,6 +79,12 @@ struct File {
     candidate: Option<CandidateFile>,
     #[serde(default)]
     dead_man: Option<DeadManFile>,
+    #[serde(default)]
+    identity: Option<IdentityFile>,
+    #[serde(default)]
+    lines: Option<LinesFile>,
+    #[serde(default)]
+    lock: Option<LockFile>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -179,6 +194,12 @@ pub struct Platform {
     pub candidate: Option<Candidate>,
     /// Where the device takes back what isn't confirmed.
     pub dead_man: Option<DeadMan>,
+    /// How it tells who it is; `None` where no document says.
+    pub identity: Option<Identity>,
+    /// How its terminal lines are counted; `None` where they need not, or can't be.
+    pub lines: Option<Lines>,
+    /// How the holder of a configuration lock is found out; `None` where there is no lock.
+    pub lock: Option<Lock>,
     read: Read,
     variables: BTreeMap<String, String>,
     templates: Templates,
@@ -404,6 +425,9 @@ impl Platform {
             shell: file.shell.as_ref().map(|shell| compiler.shell(shell)).transpose()?,
             output: compiler.output(&file.output)?,
             save: file.save.as_ref().map(|save| compiler.save(save)).transpose()?,
+            identity: file.identity.as_ref().map(|identity| compiler.identity(identity)).transpose()?,
+            lines: file.lines.as_ref().map(|lines| compiler.lines_table(lines)).transpose()?,
+            lock: file.lock.as_ref().map(|lock| compiler.lock(lock)).transpose()?,
             read: compiler.read(&file.read)?,
             variables: file.variables,
             templates,

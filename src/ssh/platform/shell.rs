@@ -23,6 +23,10 @@ pub(super) struct ShellFile {
     opening: Vec<String>,
     enter_configuration: String,
     leave_configuration: String,
+    #[serde(default)]
+    between_ports: Option<Vec<String>>,
+    #[serde(default)]
+    block: Option<BlockSendingFile>,
     host_name: String,
     #[serde(default = "newline")]
     line_end: String,
@@ -32,6 +36,13 @@ pub(super) struct ShellFile {
     comment: Option<String>,
     #[serde(default)]
     questions: Vec<LineQuestionFile>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BlockSendingFile {
+    opens_mode: String,
+    alone: String,
 }
 
 fn newline() -> String {
@@ -89,6 +100,21 @@ impl Comment {
     }
 }
 
+/// How far ahead of its answers a session may be.
+#[derive(Debug, Clone)]
+pub struct BlockSending {
+    /// Ends a block: if a mode isn't opened, what is behind would be taken for the port or the policy that was open before.
+    opens_mode: Regex,
+    /// Is sent by itself, when all before it was taken: what makes a port live must not do so with half of its lines.
+    alone: Regex,
+}
+
+impl BlockSending {
+    fn goes_with(&self, line: &str, next: &str) -> bool {
+        !self.opens_mode.is_match(line) && !self.alone.is_match(line) && !self.alone.is_match(next)
+    }
+}
+
 /// The parts of a platform that has a shell.
 #[derive(Debug)]
 pub struct Shell {
@@ -116,6 +142,10 @@ pub struct Shell {
     pub leave_configuration: String,
     /// Lines of a block that may be answered outside of it: there are devices on which part of a port is set elsewhere.
     pub may_leave: Option<Regex>,
+    /// Brings the configuration mode back to where a port's lines begin, after another's; `None`: it is left and entered again.
+    pub between_ports: Option<Vec<String>>,
+    /// How lines are sent at once, where they may be sent without waiting for the answer to the one before.
+    pub block: Option<BlockSending>,
     /// Captures the device's name from its prompt.
     pub host_name: Regex,
     /// What ends a line that is typed.
@@ -127,6 +157,16 @@ pub struct Shell {
 }
 
 impl Shell {
+    /// What is sent at once: a line, or as many as may be sent without waiting for an answer in between. A line that may be
+    /// answered by a question is always by itself.
+    pub fn blocks<'l>(&self, lines: &'l [String]) -> impl Iterator<Item = &'l [String]> {
+        lines.chunk_by(|line, next| {
+            let block = self.block.as_ref().filter(|_| self.comment.is_some());
+            let may_ask = !self.questions_after(line).is_empty() || !self.questions_after(next).is_empty();
+            block.is_some_and(|block| block.goes_with(line, next)) && !may_ask
+        })
+    }
+
     /// The questions that this line may be answered by.
     #[must_use]
     pub fn questions_after(&self, line: &str) -> Vec<Question> {
@@ -157,11 +197,25 @@ impl Compiler<'_> {
             enter_configuration: file.enter_configuration.clone(),
             leave_configuration: file.leave_configuration.clone(),
             may_leave: may_leave.transpose()?,
+            between_ports: file.between_ports.clone(),
+            block: self.block_sending(file)?,
             host_name: self.capture("shell.host_name", &file.host_name)?,
             line_end: self.line_end(&file.line_end)?,
             comment: file.comment.as_deref().map(|comment| self.comment(comment)).transpose()?,
             questions: questions.collect::<Result<_, PlatformError>>()?,
         })
+    }
+
+    fn block_sending(&self, file: &ShellFile) -> Result<Option<BlockSending>, PlatformError> {
+        let Some(block) = &file.block else { return Ok(None) };
+        if file.comment.is_none() {
+            let why = "answers of a block are told apart by comments: shell.comment must be there too";
+            return Err(self.faulty("shell.block", why));
+        }
+        Ok(Some(BlockSending {
+            opens_mode: self.regex("shell.block.opens_mode", &block.opens_mode)?,
+            alone: self.regex("shell.block.alone", &block.alone)?,
+        }))
     }
 
     fn line_end(&self, text: &str) -> Result<String, PlatformError> {

@@ -6,7 +6,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 /// What happens when the bytes are through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +21,7 @@ pub struct Cutter {
     address: SocketAddr,
     order: Arc<Mutex<(usize, Ending)>>,
     passed: Arc<AtomicUsize>,
+    stalls: Arc<watch::Sender<usize>>,
 }
 
 impl Cutter {
@@ -30,7 +31,8 @@ impl Cutter {
         let address = listener.local_addr().expect("its address");
         let order = Arc::new(Mutex::new((usize::MAX, Ending::Close)));
         let passed = Arc::<AtomicUsize>::default();
-        let (orders, counter) = (Arc::clone(&order), Arc::clone(&passed));
+        let stalls = Arc::new(watch::Sender::new(0));
+        let (orders, counter, stalled) = (Arc::clone(&order), Arc::clone(&passed), Arc::clone(&stalls));
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 let (limit, ending) = *orders.lock().expect("nobody panics with it");
@@ -38,11 +40,15 @@ impl Cutter {
                 let server = TcpStream::connect(server).expect("the server listens");
                 let ends = (client.try_clone().expect("a handle"), server.try_clone().expect("a handle"));
                 std::thread::spawn(move || upstream(ends.0, ends.1));
-                let counter = Arc::clone(&counter);
-                std::thread::spawn(move || downstream(server, client, limit, ending, &counter));
+                let (counter, stalled) = (Arc::clone(&counter), Arc::clone(&stalled));
+                std::thread::spawn(move || {
+                    if downstream(server, client, limit, ending, &counter) {
+                        stalled.send_modify(|count| *count += 1);
+                    }
+                });
             }
         });
-        Self { address, order, passed }
+        Self { address, order, passed, stalls }
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -58,16 +64,28 @@ impl Cutter {
         self.passed.load(Ordering::SeqCst)
     }
 
+    /// Changes with each connection that stalls.
+    pub fn stalls(&self) -> watch::Receiver<usize> {
+        self.stalls.subscribe()
+    }
+
+    /// Whether those who connected have read all that was let through.
+    pub fn is_all_read(&self) -> bool {
+        self.sockets().iter().all(|columns| columns[4].ends_with(":00000000"))
+    }
+
     /// Sockets of this process, still open, that lead here.
     pub fn sockets_to(&self) -> usize {
+        self.sockets().len()
+    }
+
+    fn sockets(&self) -> Vec<Vec<String>> {
         let table = std::fs::read_to_string("/proc/self/net/tcp").expect("Linux has it");
         let here = format!(":{:04X}", self.address.port());
-        let is_open = |line: &&str| {
-            let columns: Vec<_> = line.split_whitespace().collect();
-            // The inode is 0 when no descriptor is left.
-            columns.get(2).is_some_and(|remote| remote.ends_with(&here)) && columns.get(9) != Some(&"0")
-        };
-        table.lines().filter(is_open).count()
+        let columns = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        // The inode is 0 when no descriptor is left.
+        let is_open = |columns: &Vec<String>| columns[2].ends_with(&here) && columns[9] != "0";
+        table.lines().skip(1).map(columns).filter(is_open).collect()
     }
 }
 
@@ -76,7 +94,14 @@ fn upstream(mut from: TcpStream, mut to: TcpStream) {
     let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
 }
 
-fn downstream(mut from: TcpStream, mut to: TcpStream, limit: usize, ending: Ending, passed: &AtomicUsize) {
+/// Whether it has stalled.
+fn downstream(
+    mut from: TcpStream,
+    mut to: TcpStream,
+    limit: usize,
+    ending: Ending,
+    passed: &AtomicUsize,
+) -> bool {
     let mut bytes = [0; 4_096];
     while passed.load(Ordering::SeqCst) < limit {
         let Ok(read @ 1..) = from.read(&mut bytes) else { break };
@@ -88,9 +113,10 @@ fn downstream(mut from: TcpStream, mut to: TcpStream, limit: usize, ending: Endi
         passed.fetch_add(part.len(), Ordering::SeqCst);
     }
     if passed.load(Ordering::SeqCst) >= limit && ending == Ending::Stall {
-        return;
+        return true;
     }
     let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
+    false
 }
 
 /// A simulated switch on a thread of its own: its address and host key, until it is dropped.
@@ -101,7 +127,8 @@ pub struct Elsewhere {
 }
 
 impl Elsewhere {
-    pub fn switch(password: &'static str) -> Self {
+    /// `prepare` is asked before anybody connects.
+    pub fn switch(password: &'static str, prepare: fn(&SimulatedSwitch)) -> Self {
         let (told, tell) = std::sync::mpsc::channel();
         let (end, ended) = oneshot::channel::<()>();
         std::thread::spawn(move || {
@@ -114,6 +141,7 @@ impl Elsewhere {
                 let addressing = Addressing::Ports { address: Ipv4Addr::LOCALHOST, first_port: 0 };
                 let fleet = SimulatedFleet::start(addressing, vec![plan]).await.expect("a switch");
                 let device = &fleet.switches()[0];
+                prepare(device);
                 told.send((device.address(), device.host_key())).expect("somebody waits");
                 let _ = ended.await;
             });

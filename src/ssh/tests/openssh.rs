@@ -127,6 +127,7 @@ impl OpenSsh {
             credentials: self.credentials(key),
             host_key: Some(self.public("host_ed25519")),
             host_name: None,
+            serial: None,
             captive_portal_vlan: VlanId::try_from(999).expect("valid"),
             allow_algorithms: Vec::new(),
             jump_host: None,
@@ -393,7 +394,7 @@ async fn a_connect_through_a_jump_host_that_is_cut_anywhere_leaves_no_task_and_n
     if !is_there() {
         return;
     }
-    let (sshd, elsewhere) = (OpenSsh::start("MaxStartups 100"), Elsewhere::switch(PASSWORD));
+    let (sshd, elsewhere) = (OpenSsh::start("MaxStartups 100"), Elsewhere::switch(PASSWORD, |_| ()));
     let cutter = Cutter::before(sshd.address);
     let bench = behind(&sshd).await;
     let mut switch = bench.switch.clone();

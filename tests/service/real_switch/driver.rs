@@ -28,6 +28,7 @@ fn switch(lab: &Lab) -> Switch {
         },
         host_key: Some(lab.host_key()),
         host_name: None,
+        serial: None,
         captive_portal_vlan: vlan(CAPTIVE),
         allow_algorithms: Vec::new(),
         jump_host: None,

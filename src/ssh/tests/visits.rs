@@ -1,0 +1,184 @@
+//! Many ports in one stay in the configuration mode, and many lines in one round trip.
+
+use super::super::scanner::{Scanner, Seen};
+use super::*;
+use switchyard_actors::ports::driver::PortLines;
+
+/// How far away a switch is in these tests.
+const FAR: Duration = Duration::from_millis(60);
+
+fn addressed(number: u16) -> PortConfig {
+    want(Some(&format!("02-00-5E-10-00-{number:02x}")))
+}
+
+/// Reads these ports, and sends them all lines at once.
+async fn applied(
+    bench: &Bench,
+    session: &mut Box<dyn SwitchSession>,
+    ports: &[PortName],
+) -> Vec<Result<(), DriverFailure>> {
+    let mut all = Vec::new();
+    for (number, port) in (1..).zip(ports) {
+        let before = session.read_port(&bench.port_numbered(number)).await.expect("read");
+        let lines = session.render(Intent::Provision, port, &addressed(number), &before).expect("lines");
+        all.push(PortLines { port: port.clone(), lines });
+    }
+    session.apply(&all).await
+}
+
+fn ports(bench: &Bench, count: u16) -> Vec<PortName> {
+    (1..=count).map(|number| bench.port_numbered(number)).collect()
+}
+
+fn lines_received(bench: &Bench, line: &str) -> usize {
+    bench.device().commands().iter().filter(|command| command.line == line).count()
+}
+
+async fn must_be_as_wanted(bench: &Bench, session: &mut Box<dyn SwitchSession>, number: u16) {
+    let found = session.read_port(&bench.port_numbered(number)).await.expect("read");
+    assert_eq!(addressed(number).differences(&found), [], "port {number}");
+}
+
+#[tokio::test]
+async fn many_ports_are_configured_in_one_stay_and_each_says_what_was_said_about_it() {
+    for personality in ALL {
+        let bench = Bench::new(personality, |_| ()).await;
+        let mut session = bench.opened().await;
+        drop(session.take_transcript());
+        let ports = ports(&bench, 5);
+        assert_eq!(applied(&bench, &mut session, &ports).await, vec![Ok(()); 5], "{personality:?}");
+        if personality == Personality::Ios {
+            assert_eq!((lines_received(&bench, "configure terminal"), lines_received(&bench, "end")), (1, 1));
+            let third = session.take_transcript_of(&ports[2]);
+            assert!(third.contains("0200.5e10.0003") && !third.contains("0200.5e10.0002"), "{third}");
+        }
+        for number in 1..=5 {
+            must_be_as_wanted(&bench, &mut session, number).await;
+        }
+        session.confirm().await.expect("confirmed");
+        session.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_port_that_refuses_a_line_is_refused_alone_and_the_others_lines_do_not_reach_it() {
+    let bench = Bench::new(Personality::Ios, |_| ()).await;
+    let mut session = bench.opened().await;
+    bench.device().order(Fault::Reject {
+        pattern: "port-security mac-address 0200.5e10.0002".into(),
+        text: "Found duplicate mac-address 0200.5e10.0002.".into(),
+        times: 1,
+    });
+    let answers = applied(&bench, &mut session, &ports(&bench, 4)).await;
+    let refused = answers[1].clone().expect_err("it was refused");
+    assert_eq!(refused.class, FailureClass::CommandRejected);
+    assert!(refused.detail.contains("Found duplicate mac-address"), "{refused}");
+    assert!([0, 2, 3].iter().all(|at| answers[*at] == Ok(())), "{answers:?}");
+    for number in [1, 3, 4] {
+        must_be_as_wanted(&bench, &mut session, number).await;
+    }
+    // Where it stood then nobody knows, so the mode was left and entered again.
+    assert_eq!(lines_received(&bench, "configure terminal"), 2);
+    let half = bench.device().running(bench.port_numbered(2).as_str()).expect("a port");
+    assert!(half.static_macs.is_empty() && !half.port_security, "{half:?}");
+}
+
+#[tokio::test]
+async fn a_line_that_is_refused_within_a_block_is_told_with_what_was_sent_behind_it() {
+    let bench = Bench::new(Personality::Ios, |_| ()).await;
+    let mut session = bench.opened().await;
+    let text = "% Invalid input detected at '^' marker.".into();
+    bench.device().order(Fault::Reject { pattern: "access vlan 142".into(), text, times: 1 });
+    let answers = applied(&bench, &mut session, &ports(&bench, 1)).await;
+    let refused = answers[0].clone().expect_err("it was refused");
+    assert_eq!(refused.class, FailureClass::CommandRejected);
+    assert!(refused.detail.contains("5 behind it sent with it, 2 behind it not sent"), "{refused}");
+    let half = bench.device().running(bench.port().as_str()).expect("a port");
+    assert!(!half.port_security, "{half:?}");
+}
+
+#[tokio::test]
+async fn lines_of_a_port_that_is_not_there_do_not_reach_the_port_before_it() {
+    let bench = Bench::new(Personality::Ios, |_| ()).await;
+    let mut session = bench.opened().await;
+    let mut ports = ports(&bench, 3);
+    ports[1] = PortName::parse("GigabitEthernet1/0/99").expect("valid");
+    let answers = applied(&bench, &mut session, &ports).await;
+    assert!(answers[0].is_ok() && answers[1].is_err() && answers[2].is_ok(), "{answers:?}");
+    must_be_as_wanted(&bench, &mut session, 1).await;
+    must_be_as_wanted(&bench, &mut session, 3).await;
+}
+
+#[tokio::test]
+async fn a_lock_that_another_holds_fails_every_port_and_a_session_that_breaks_all_behind_it() {
+    let bench = Bench::new(Personality::Ios, |_| ()).await;
+    let mut session = bench.opened().await;
+    bench.device().order(Fault::LockConfiguration { times: 1 });
+    let classes = |answers: Vec<Result<(), DriverFailure>>| {
+        answers.into_iter().map(|answer| answer.err().map(|failure| failure.class)).collect::<Vec<_>>()
+    };
+    let locked = classes(applied(&bench, &mut session, &ports(&bench, 3)).await);
+    assert_eq!(locked, [Some(FailureClass::ConfigurationLocked); 3]);
+    bench.device().order(Fault::DropBeforeCommand { pattern: "0200.5e10.0002".into(), times: 1 });
+    let lost = classes(applied(&bench, &mut session, &ports(&bench, 3)).await);
+    assert_eq!(lost, [None, Some(FailureClass::SessionLost), Some(FailureClass::SessionLost)]);
+}
+
+#[tokio::test]
+async fn lines_that_may_be_sent_together_cost_a_round_trip_a_block_and_not_one_a_line() {
+    let bench = Bench::new(Personality::Ios, |plan| plan.round_trip = FAR).await;
+    let mut session = bench.opened().await;
+    let before = session.read_port(&bench.port()).await.expect("read");
+    let lines = session.render(Intent::Provision, &bench.port(), &addressed(1), &before).expect("lines");
+    let began = Instant::now();
+    session.apply_to(&bench.port(), &lines).await.expect("applied");
+    let round_trips = began.elapsed().div_duration_f64(FAR);
+    // Entering and leaving, and a third of what the lines would cost one by one; it can't be less than the blocks.
+    let most = 2.0 + 0.6 * lines.len() as f64;
+    assert!(round_trips < most, "{round_trips:.1} round trips for {} lines", lines.len());
+    assert!(round_trips > 2.0, "the switch is far away");
+}
+
+#[tokio::test]
+async fn a_session_that_falls_out_of_its_mode_within_a_block_has_said_nothing_about_any_line() {
+    let bench = Bench::new(Personality::Ios, |_| ()).await;
+    let mut session = bench.opened().await;
+    let fall_back = Fault::FallBack { pattern: "access vlan".into(), to: FallBack::Privileged, times: 1 };
+    bench.device().order(fall_back);
+    let answers = applied(&bench, &mut session, &ports(&bench, 1)).await;
+    let failure = answers[0].clone().expect_err("it fell out");
+    assert_eq!(failure.class, FailureClass::SessionLost, "{failure}");
+}
+
+#[test]
+fn answers_of_a_block_are_the_same_however_its_bytes_come_and_none_is_whole_before_its_comment() {
+    let platforms = Platforms::load(None).expect("the built-in platforms");
+    let shell = platforms.get("cisco_ios").and_then(|platform| platform.shell.as_ref()).expect("it has one");
+    let lines = [("switchport access vlan 142", "! a1"), ("bogus", "! a2"), ("no shutdown", "! a3")];
+    let said = "switchport access vlan 142\r\n% Access VLAN does not exist. Creating vlan 142\r\n\
+                sw(config-if)#! a1\r\nsw(config-if)#bogus\r\n              ^\r\n% Invalid input detected at '^' marker.\r\n\r\n\
+                sw(config-if)#! a2\r\nsw(config-if)#no shutdown\r\nsw(config-if)#! a3\r\nsw(config-if)#";
+    let heard = |parts: &[&str]| {
+        let mut scanner = Scanner::new(10_000);
+        let lines = lines.iter().map(|(line, comment)| ((*line).to_owned(), (*comment).to_owned()));
+        scanner.begin_block(lines.collect());
+        parts.iter().for_each(|part| scanner.feed(part.as_bytes()));
+        (scanner.look(shell, &[]), scanner.block_answers(shell))
+    };
+    let (seen, whole) = heard(&[said]);
+    assert_eq!(seen, Seen::Prompt);
+    let texts: Vec<_> = whole.iter().map(|(answer, _)| answer.text.trim()).collect();
+    let refused = "^\n% Invalid input detected at '^' marker.";
+    assert_eq!(texts, ["% Access VLAN does not exist. Creating vlan 142", refused, ""]);
+    assert!(
+        whole.iter().all(|(answer, prompt)| answer.is_whole && prompt.as_deref() == Some("sw(config-if)#"))
+    );
+    for at in 0..said.len() {
+        let (first, rest) = said.split_at(at);
+        assert_eq!(heard(&[first, rest]), (Seen::Prompt, whole.clone()), "split at {at}");
+        let (seen, cut) = heard(&[first]);
+        assert_ne!(seen, Seen::Prompt, "cut at {at}");
+        let sure = cut.iter().zip(&whole).filter(|((answer, _), _)| answer.is_whole);
+        sure.for_each(|(found, expected)| assert_eq!(found, expected, "cut at {at}"));
+    }
+}
