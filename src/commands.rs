@@ -258,6 +258,7 @@ fn inventory_of(fleet: &SimulatedFleet, ports: u16, personality: impl Fn(usize) 
             Personality::Aoscx => "aruba_aoscx",
             Personality::EdgeSwitch => "ubiquiti_edgeswitch",
             Personality::AosS => "aruba_aoss",
+            Personality::RouterOs => "mikrotik_routeros",
         };
         let address = switch.address();
         let _ = write!(

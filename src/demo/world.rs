@@ -251,6 +251,7 @@ fn inventory(
             Personality::Aoscx => "aruba_aoscx",
             Personality::EdgeSwitch => "ubiquiti_edgeswitch",
             Personality::AosS => "aruba_aoss",
+            Personality::RouterOs => "mikrotik_routeros",
         };
         let address = switch.address();
         let _ = write!(

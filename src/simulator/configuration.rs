@@ -43,7 +43,10 @@ impl PortConfig {
         Self {
             enabled: true,
             description: None,
-            mode_access: !matches!(personality, Personality::Ios | Personality::Junos),
+            mode_access: !matches!(
+                personality,
+                Personality::Ios | Personality::Junos | Personality::RouterOs
+            ),
             access_vlan: 1,
             service_policy_in: None,
             service_policy_out: None,
@@ -63,6 +66,16 @@ impl PortConfig {
 /// A policy map's classes, each with its policer as the device prints it (without the word `police`).
 pub(super) type PolicyMap = BTreeMap<String, Option<String>>;
 
+/// A rule of the switch chip (RouterOS): what comes in at the port, from this address or from any, is let in or dropped. The
+/// first that fits decides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct SwitchRule {
+    pub port: u16,
+    pub mac: Option<String>,
+    pub drops: bool,
+    pub comment: String,
+}
+
 /// An entry of the static MAC table (EOS and EdgeSwitch keep a VLAN with it).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct StaticMac {
@@ -81,6 +94,8 @@ pub(super) struct Configuration {
     pub mac_table: Vec<StaticMac>,
     /// All that Junos is told; there the fields above stay empty.
     pub statements: Statements,
+    /// RouterOS, in their order.
+    pub rules: Vec<SwitchRule>,
     /// EdgeSwitch: classes of traffic, and what they match.
     pub classes: BTreeMap<String, BTreeSet<String>>,
     /// EdgeSwitch: the direction that a policy map is for.
@@ -98,6 +113,7 @@ impl Configuration {
             policies: BTreeMap::new(),
             mac_table: Vec::new(),
             statements: Statements::default(),
+            rules: Vec::new(),
             classes: BTreeMap::new(),
             directions: BTreeMap::new(),
             port_security: false,
@@ -125,6 +141,10 @@ impl Configuration {
         let mut config = self.port(port);
         let pinned = self.mac_table.iter().filter(|entry| entry.port == port);
         config.static_macs.extend(pinned.map(|entry| entry.mac.clone()));
+        let rules = || self.rules.iter().filter(|rule| rule.port == port);
+        if rules().any(|rule| rule.drops) {
+            config.static_macs.extend(rules().filter_map(|rule| rule.mac.clone()));
+        }
         config
     }
 
@@ -141,6 +161,15 @@ impl Configuration {
             let vlan = config.access_vlan;
             let pinned = std::mem::take(&mut config.static_macs);
             self.mac_table.extend(pinned.into_iter().map(|mac| StaticMac { mac, vlan, port }));
+        }
+        if self.personality == Personality::RouterOs {
+            self.rules.retain(|rule| rule.port != port);
+            let pinned = std::mem::take(&mut config.static_macs);
+            let rule =
+                |mac: Option<String>| SwitchRule { port, drops: mac.is_none(), mac, comment: String::new() };
+            if !pinned.is_empty() {
+                self.rules.extend(pinned.into_iter().map(Some).chain([None]).map(rule));
+            }
         }
         self.ports.insert(port, config);
     }

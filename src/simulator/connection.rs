@@ -1,8 +1,10 @@
-//! One SSH connection to a switch: who may log in, and the one shell it may open.
+//! One SSH connection to a switch: who may log in, and the one shell it may open, or the commands it may run.
 //!
-//! Subsystems, forwarding and exec are refused, as these devices do. The command line itself is the shell's.
+//! Subsystems and forwarding are refused, and exec where a device has a shell, as these devices do. The command line itself is the
+//! shell's.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::time::Duration;
 
 use russh::keys::ssh_key::private::Ed25519Keypair;
@@ -12,8 +14,9 @@ use russh::server::{
 };
 use russh::{Channel, ChannelId, MethodKind, MethodSet, Preferred, Pty, SshId, cipher, kex, mac};
 use sha2::{Digest, Sha256};
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, JoinSet};
 
+use super::exec;
 use super::plan::SwitchPlan;
 use super::shell::Shell;
 use super::switch::Seat;
@@ -76,11 +79,14 @@ pub(super) struct Connection {
     seat: Seat,
     channel: Option<Channel<Msg>>,
     shell: Option<AbortHandle>,
+    /// Channels that wait for their command, and the commands under way.
+    waiting: HashMap<ChannelId, Channel<Msg>>,
+    commands: JoinSet<()>,
 }
 
 impl Connection {
     pub fn new(seat: Seat) -> Self {
-        Self { seat, channel: None, shell: None }
+        Self { seat, channel: None, shell: None, waiting: HashMap::new(), commands: JoinSet::new() }
     }
 
     fn judge(&self, is_right: bool) -> Result<Auth, russh::Error> {
@@ -159,6 +165,11 @@ impl Handler for Connection {
         reply: ChannelOpenHandle,
         _session: &mut Session,
     ) -> Result<(), Self::Error> {
+        if self.seat.switch.plan().personality.is_told_by_exec() {
+            self.waiting.insert(channel.id(), channel);
+            reply.accept().await;
+            return Ok(());
+        }
         // One session a connection; a second is refused by dropping the reply.
         if self.channel.is_none() && self.shell.is_none() {
             self.channel = Some(channel);
@@ -194,10 +205,17 @@ impl Handler for Connection {
     async fn exec_request(
         &mut self,
         channel: ChannelId,
-        _command: &[u8],
+        command: &[u8],
         session: &mut Session,
     ) -> Result<(), Self::Error> {
-        session.channel_failure(channel)
+        let Some(opened) = self.waiting.remove(&channel) else {
+            return session.channel_failure(channel);
+        };
+        session.channel_success(channel)?;
+        while self.commands.try_join_next().is_some() {}
+        let line = String::from_utf8_lossy(command).into_owned();
+        self.commands.spawn(exec::run(self.seat.switch.clone(), self.seat.session, opened, line));
+        Ok(())
     }
 
     async fn subsystem_request(

@@ -34,7 +34,8 @@ impl Device {
             | Personality::Eos
             | Personality::Aoscx
             | Personality::EdgeSwitch
-            | Personality::AosS => {}
+            | Personality::AosS
+            | Personality::RouterOs => {}
         }
         self.arm("maintenance", before, MINUTES, now);
     }
@@ -57,7 +58,8 @@ impl Device {
             | Personality::Eos
             | Personality::Aoscx
             | Personality::EdgeSwitch
-            | Personality::AosS => {}
+            | Personality::AosS
+            | Personality::RouterOs => {}
         }
     }
 

@@ -65,7 +65,8 @@ impl Device {
             | Personality::Eos
             | Personality::Aoscx
             | Personality::EdgeSwitch
-            | Personality::AosS => VecDeque::new(),
+            | Personality::AosS
+            | Personality::RouterOs => VecDeque::new(),
         };
         Self {
             personality,
@@ -149,6 +150,7 @@ impl Device {
             Personality::Eos => format!("JPE{:08}", number % 100_000_000),
             Personality::Aoscx => format!("SG{:02}KN{:04X}", number % 100, (number >> 32) % 0x1_0000),
             Personality::Junos => format!("NW{:010}", number % 10_000_000_000),
+            Personality::RouterOs => format!("HEX{:08X}", number % 0x1_0000_0000),
             Personality::AosS => format!("SG{:02}FLX{:03X}", number % 100, (number >> 32) % 0x1000),
             Personality::EdgeSwitch => format!("F09FC2{:06X}", number % 0x100_0000),
         }

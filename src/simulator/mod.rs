@@ -3,7 +3,7 @@
 //!
 //! ```text
 //!   fleet ── accepts, finds the switch by address or port ──▶ SimulatedSwitch ◀── a test reads and orders here
-//!     └──▶ connection (SSH: who may log in) ──▶ shell (echo, pager, dialogs, faults, waiting)
+//!     └──▶ connection (SSH: who may log in) ──▶ shell (echo, pager, dialogs, faults, waiting), or exec (a command a channel)
 //!                                                 └──▶ ios | eos | … (what a line does) ──▶ device, configuration
 //! ```
 //!
@@ -21,6 +21,7 @@ mod device;
 mod distance;
 mod edgeswitch;
 mod eos;
+mod exec;
 mod faults;
 mod filter;
 mod fleet;
@@ -33,6 +34,7 @@ mod pager;
 mod personality;
 mod plan;
 pub mod receiver;
+mod routeros;
 mod shell;
 mod stream;
 mod switch;

@@ -6,7 +6,7 @@ use super::command::{Line, Question, Reply, Visit};
 use super::configuration::Configuration;
 use super::device::Device;
 use super::grammar::is_start;
-use super::{aos_s, aoscx, edgeswitch, eos, ios, junos};
+use super::{aos_s, aoscx, edgeswitch, eos, ios, junos, routeros};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Personality {
@@ -22,6 +22,8 @@ pub enum Personality {
     EdgeSwitch,
     /// HPE Aruba AOS-S, the former ProCurve.
     AosS,
+    /// MikroTik RouterOS on a switch of the CRS3xx kind: a command a channel, and no shell.
+    RouterOs,
 }
 
 impl Personality {
@@ -34,6 +36,7 @@ impl Personality {
             Self::Aoscx => "SSH-2.0-OpenSSH_8.7",
             Self::EdgeSwitch => "SSH-2.0-OpenSSH_7.4",
             Self::AosS => "SSH-2.0-Mocana SSH 6.3",
+            Self::RouterOs => "SSH-2.0-ROSSSH",
         }
     }
 
@@ -45,13 +48,19 @@ impl Personality {
             Self::Aoscx => "Last login: 2024-05-06 06:38:48 from 127.0.0.1\r\n\r\n",
             Self::Junos => "--- JUNOS 20.4R3.8 Kernel 32-bit  JNPR-11.0-20210618\r\n",
             Self::AosS => aos_s::GREETING,
+            Self::RouterOs => "",
         }
+    }
+
+    /// Whether commands come each on a channel of its own, and not in a shell.
+    pub(super) fn is_told_by_exec(self) -> bool {
+        self == Self::RouterOs
     }
 
     /// What is said when a key was pressed at the greeting; `None` where it waits for none.
     pub(super) fn welcome(self) -> Option<&'static str> {
         match self {
-            Self::Ios | Self::Eos | Self::Junos | Self::Aoscx | Self::EdgeSwitch => None,
+            Self::Ios | Self::Eos | Self::Junos | Self::Aoscx | Self::EdgeSwitch | Self::RouterOs => None,
             Self::AosS => Some(aos_s::WELCOME),
         }
     }
@@ -59,7 +68,7 @@ impl Personality {
     /// What Enter is echoed as.
     pub(super) fn enter(self) -> &'static [u8] {
         match self {
-            Self::Ios | Self::Eos | Self::Junos | Self::Aoscx | Self::EdgeSwitch => b"\r\n",
+            Self::Ios | Self::Eos | Self::Junos | Self::Aoscx | Self::EdgeSwitch | Self::RouterOs => b"\r\n",
             Self::AosS => aos_s::ENTER,
         }
     }
@@ -70,6 +79,7 @@ impl Personality {
             Self::Ios | Self::Eos | Self::Aoscx | Self::EdgeSwitch => '!',
             Self::Junos => '#',
             Self::AosS => ';',
+            Self::RouterOs => '#',
         }
     }
 
@@ -79,6 +89,7 @@ impl Personality {
             Self::Junos => "unknown command.",
             Self::Aoscx => "Invalid input: !",
             Self::AosS => "Invalid input: ;",
+            Self::RouterOs => "bad command name # (line 1 column 1)",
         }
     }
 
@@ -90,13 +101,14 @@ impl Personality {
             Self::Aoscx => "-- MORE --, next page: Space, next line: Enter, quit: q",
             Self::EdgeSwitch => edgeswitch::MORE,
             Self::AosS => aos_s::MORE,
+            Self::RouterOs => "-- [Q quit|D dump|down]",
         }
     }
 
     /// Whether a line feed is none of the keys that end a line.
     pub(super) fn ignores_line_feed(self) -> bool {
         match self {
-            Self::Ios | Self::Eos | Self::Junos | Self::EdgeSwitch => false,
+            Self::Ios | Self::Eos | Self::Junos | Self::EdgeSwitch | Self::RouterOs => false,
             Self::Aoscx | Self::AosS => true,
         }
     }
@@ -104,7 +116,7 @@ impl Personality {
     /// A prompt as it is drawn on the terminal.
     pub(super) fn drawn(self, prompt: &str) -> String {
         match self {
-            Self::Ios | Self::Eos | Self::Junos | Self::Aoscx => prompt.to_owned(),
+            Self::Ios | Self::Eos | Self::Junos | Self::Aoscx | Self::RouterOs => prompt.to_owned(),
             Self::EdgeSwitch => format!("\r\n{prompt}"),
             Self::AosS => aos_s::drawn(prompt),
         }
@@ -118,6 +130,7 @@ impl Personality {
             Self::Aoscx => aoscx::prompt(&device.name, &line.mode),
             Self::EdgeSwitch => edgeswitch::prompt(&device.name, &line.mode),
             Self::AosS => aos_s::prompt(&device.name, &line.mode),
+            Self::RouterOs => routeros::prompt(&device.name, &device.username),
         }
     }
 
@@ -129,6 +142,7 @@ impl Personality {
             Self::Aoscx => aoscx::run(visit, line),
             Self::EdgeSwitch => edgeswitch::run(visit, line),
             Self::AosS => aos_s::run(visit, line),
+            Self::RouterOs => routeros::run(visit, line),
         }
     }
 
@@ -140,6 +154,7 @@ impl Personality {
             Self::Aoscx => aoscx::answer(visit, question, answer),
             Self::EdgeSwitch => edgeswitch::answer(visit, question, answer),
             Self::AosS => aos_s::answer(visit, question, answer),
+            Self::RouterOs => Reply::Silence,
         }
     }
 
@@ -152,6 +167,7 @@ impl Personality {
             Self::Aoscx => aoscx::port_text(running, port),
             Self::EdgeSwitch => edgeswitch::port_text(running, port),
             Self::AosS => aos_s::port_text(running, port),
+            Self::RouterOs => routeros::port_text(running, port),
         }
     }
 
@@ -163,7 +179,7 @@ impl Personality {
             Self::Junos => "",
             Self::Aoscx => "Copying configuration: [Success]\n",
             Self::EdgeSwitch => edgeswitch::SAVED,
-            Self::AosS => "",
+            Self::AosS | Self::RouterOs => "",
         }
     }
 
@@ -177,6 +193,7 @@ impl Personality {
             Self::Aoscx => "Copying configuration: [Failed]\n",
             Self::EdgeSwitch => "Configuration Not Saved!\n",
             Self::AosS => "Unable to write to flash.\n",
+            Self::RouterOs => "",
         }
     }
 
@@ -186,6 +203,7 @@ impl Personality {
             Self::Eos => "Ethernet",
             Self::Junos => "ge-",
             Self::Aoscx | Self::EdgeSwitch | Self::AosS => "",
+            Self::RouterOs => "ether",
         }
     }
 
@@ -193,7 +211,7 @@ impl Personality {
     fn interface_prefix(self) -> &'static str {
         match self {
             Self::Ios => "1/0/",
-            Self::Eos | Self::AosS => "",
+            Self::Eos | Self::AosS | Self::RouterOs => "",
             Self::Junos => "0/0/",
             Self::Aoscx => "1/1/",
             Self::EdgeSwitch => "0/",
@@ -211,7 +229,9 @@ impl Personality {
             Self::Ios | Self::Eos => {
                 format!("{}{}{port}", &self.interface_type()[..2], self.interface_prefix())
             }
-            Self::Junos | Self::Aoscx | Self::EdgeSwitch | Self::AosS => self.port_name(port),
+            Self::Junos | Self::Aoscx | Self::EdgeSwitch | Self::AosS | Self::RouterOs => {
+                self.port_name(port)
+            }
         }
     }
 
@@ -219,7 +239,9 @@ impl Personality {
     pub(super) fn is_interface_type(self, word: &str) -> bool {
         match self {
             Self::Ios | Self::Eos => word.len() >= 2 && is_start(word, self.interface_type()),
-            Self::Junos | Self::Aoscx | Self::EdgeSwitch | Self::AosS => word == self.interface_type(),
+            Self::Junos | Self::Aoscx | Self::EdgeSwitch | Self::AosS | Self::RouterOs => {
+                word == self.interface_type()
+            }
         }
     }
 
@@ -239,7 +261,7 @@ impl Personality {
         let is_taken = match self {
             Self::Ios | Self::Junos => dotted,
             Self::Eos => dotted || colons,
-            Self::Aoscx | Self::EdgeSwitch => colons,
+            Self::Aoscx | Self::EdgeSwitch | Self::RouterOs => colons,
             Self::AosS => is_grouped(text, '-', 2, 6),
         };
         let digits: String = text.chars().filter(char::is_ascii_hexdigit).collect();
@@ -250,7 +272,7 @@ impl Personality {
     fn spell_mac(self, digits: &str) -> String {
         match self {
             Self::Ios | Self::Eos | Self::Junos | Self::Aoscx => grouped(digits, ".", 4),
-            Self::EdgeSwitch => grouped(&digits.to_ascii_uppercase(), ":", 2),
+            Self::EdgeSwitch | Self::RouterOs => grouped(&digits.to_ascii_uppercase(), ":", 2),
             Self::AosS => grouped(digits, "-", 6),
         }
     }
@@ -279,6 +301,7 @@ mod tests {
             Personality::Aoscx,
             Personality::EdgeSwitch,
             Personality::AosS,
+            Personality::RouterOs,
         ];
         for personality in all {
             for name in [personality.port_name(7), personality.short_port_name(7)] {

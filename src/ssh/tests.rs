@@ -146,7 +146,18 @@ fn want(mac: Option<&str>) -> PortConfig {
     }
 }
 
-const ALL: [Personality; 6] = [
+const ALL: [Personality; 7] = [
+    Personality::Ios,
+    Personality::Eos,
+    Personality::Junos,
+    Personality::Aoscx,
+    Personality::EdgeSwitch,
+    Personality::AosS,
+    Personality::RouterOs,
+];
+
+/// Those with a shell.
+const SHELLS: [Personality; 6] = [
     Personality::Ios,
     Personality::Eos,
     Personality::Junos,
@@ -171,6 +182,7 @@ fn platform_of(personality: Personality) -> &'static str {
         Personality::Aoscx => "aruba_aoscx",
         Personality::EdgeSwitch => "ubiquiti_edgeswitch",
         Personality::AosS => "aruba_aoss",
+        Personality::RouterOs => "mikrotik_routeros",
     }
 }
 
@@ -234,6 +246,14 @@ fn lines_of(personality: Personality) -> Lines {
             enter: "configure",
             leave: "end",
             refusal: "Invalid input: untagged",
+        },
+        Personality::RouterOs => Lines {
+            access_vlan: "pvid=142",
+            another: "disabled=no",
+            read: "print terse",
+            enter: "",
+            leave: "",
+            refusal: "failure: not now",
         },
     }
 }
@@ -472,7 +492,7 @@ async fn log_lines_and_garbage_between_the_lines_are_read_past() {
 
 #[tokio::test]
 async fn a_port_that_was_read_through_noise_is_read_again_and_never_taken_for_another() {
-    for personality in ALL {
+    for personality in SHELLS {
         let bench = Bench::new(personality, |_| ()).await;
         let mut session = bench.opened().await;
         let clean =

@@ -137,6 +137,7 @@ pub fn switch_section(switch: &SimulatedSwitch, personality: Personality, folder
         Personality::Aoscx => "aruba_aoscx",
         Personality::EdgeSwitch => "ubiquiti_edgeswitch",
         Personality::AosS => "aruba_aoss",
+        Personality::RouterOs => "mikrotik_routeros",
     };
     format!(
         "[[switch]]\nname = \"{name}\"\nhost = \"{}\"\nssh_port = {}\nplatform = \"{platform}\"\n\

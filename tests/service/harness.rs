@@ -178,6 +178,7 @@ impl Outside {
                 Personality::Aoscx => "aruba_aoscx",
                 Personality::EdgeSwitch => "ubiquiti_edgeswitch",
                 Personality::AosS => "aruba_aoss",
+                Personality::RouterOs => "mikrotik_routeros",
             };
             let address = switch.address();
             let _ = write!(

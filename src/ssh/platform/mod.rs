@@ -43,6 +43,7 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("arista_eos", include_str!("../../../config/platforms/arista_eos.toml")),
     ("aruba_aoscx", include_str!("../../../config/platforms/aruba_aoscx.toml")),
     ("juniper_junos", include_str!("../../../config/platforms/juniper_junos.toml")),
+    ("mikrotik_routeros", include_str!("../../../config/platforms/mikrotik_routeros.toml")),
     ("openvswitch", include_str!("../../../config/platforms/openvswitch.toml")),
     ("dell_powerconnect", include_str!("../../../config/platforms/dell_powerconnect.toml")),
     ("aruba_aoss", include_str!("../../../config/platforms/aruba_aoss.toml")),

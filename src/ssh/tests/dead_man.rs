@@ -19,7 +19,7 @@ const CANDIDATES: [Personality; 2] = [Personality::Eos, Personality::Junos];
 /// The line that arms it, and the one that confirms.
 fn arming_and_confirming(personality: Personality) -> (&'static str, &'static str) {
     match personality {
-        Personality::Ios | Personality::EdgeSwitch | Personality::AosS => {
+        Personality::Ios | Personality::EdgeSwitch | Personality::AosS | Personality::RouterOs => {
             unreachable!("{personality:?} takes nothing back")
         }
         Personality::Eos => ("commit timer", " commit"),
