@@ -241,6 +241,13 @@ impl Outside {
         self.fleet.switch(&switch_name(switch)).expect("there").counts().most_sessions_open
     }
 
+    /// Whether the sessions of a switch were at work one after another: a busy device may notice the end of one after the
+    /// beginning of the next, but the earlier one gets nothing any more.
+    pub fn one_session_after_another(&self, switch: usize) -> bool {
+        let commands = self.fleet.switch(&switch_name(switch)).expect("there").commands();
+        commands.is_sorted_by_key(|command| command.session)
+    }
+
     /// Until every switch has noticed that the sessions of a process which is gone have ended: what it opens next is no second one.
     #[cfg(feature = "fail-points")]
     pub async fn until_no_session_is_open(&self, switches: usize) {

@@ -116,6 +116,7 @@ mod at_every_point {
         ledger.enter("order-1", &repeat);
         assert_eq!(repeat.header("idempotency-replayed"), Some("true"));
         restarted.kill();
+        outside.until_no_session_is_open(1).await;
 
         come_to_rest(&outside).await;
         assert_eq!(outside.event_counts().get("provisioning.failed"), None, "{}", point.name());
