@@ -261,6 +261,19 @@ impl Outside {
         self.events_for(name, id).iter().map(|d| d.webhook_id().expect("an id").to_owned()).collect()
     }
 
+    /// The same of every job at once.
+    #[cfg(feature = "fail-points")]
+    pub fn webhook_ids_by_job(&self, name: &str) -> HashMap<String, HashSet<String>> {
+        let mut ids: HashMap<String, HashSet<String>> = HashMap::new();
+        for delivery in self.receiver.deliveries() {
+            if let (Some(job), true) = (delivery.field("job_id"), delivery.event() == Some(name)) {
+                let id = delivery.webhook_id().expect("an id").to_owned();
+                ids.entry(job.to_owned()).or_default().insert(id);
+            }
+        }
+        ids
+    }
+
     pub async fn until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
         let deadline = Instant::now() + PATIENCE;
         while !holds(self) {
