@@ -159,7 +159,13 @@ mod tests {
 
     #[test]
     fn what_is_no_command_is_told_with_its_place() {
-        assert_eq!(parse("configure terminal").unwrap_err(), "bad command name configure (line 1 column 1)");
-        assert_eq!(parse("/interface nonsense").unwrap_err(), "bad command name nonsense (line 1 column 12)");
+        assert_eq!(
+            parse("configure terminal").expect_err("not taken"),
+            "bad command name configure (line 1 column 1)"
+        );
+        assert_eq!(
+            parse("/interface nonsense").expect_err("not taken"),
+            "bad command name nonsense (line 1 column 12)"
+        );
     }
 }
