@@ -24,9 +24,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BlockOutcome {
-    /// Read back, and there.
+    /// Read back, and the port was no longer what it was: there, all of it or a part.
     Applied,
-    /// Read back, and not there.
+    /// Read back, and the port was what it was before.
     NotApplied,
     /// On its way, or lost on it: only a read-back can tell.
     Unknown,
@@ -111,6 +111,13 @@ impl Repair {
     }
 }
 
+/// What became of the blocks whose outcome is open, by what was read afterwards.
+fn settle(journal: &mut [JournalBlock], before: &PortConfig, found: &PortConfig) {
+    let outcome = if before == found { BlockOutcome::NotApplied } else { BlockOutcome::Applied };
+    let open = journal.iter_mut().filter(|block| block.outcome == BlockOutcome::Unknown);
+    open.for_each(|block| block.outcome = outcome);
+}
+
 impl PortState {
     /// The rule.
     ///
@@ -124,7 +131,8 @@ impl PortState {
                 journal: vec![JournalBlock { lines, outcome: BlockOutcome::Unknown }],
             }),
             // A later attempt: what we read now may be our own half; `before` stays what it was at first.
-            (Self::Applying { before, mut journal }, E::Begun { lines, .. }) => {
+            (Self::Applying { before, mut journal }, E::Begun { before: found, lines }) => {
+                settle(&mut journal, &before, &found);
                 journal.push(JournalBlock { lines, outcome: BlockOutcome::Unknown });
                 Ok(Self::Applying { before, journal })
             }
@@ -236,6 +244,19 @@ mod tests {
     fn a_repair_is_set_aside_by_the_last_panic_that_it_may_cause() {
         let verdicts = [1, 2, 3, 4].map(|panics| Repair::after_panics(panics, 3));
         assert_eq!(verdicts, [Repair::Later, Repair::Later, Repair::SetAside, Repair::SetAside]);
+    }
+
+    #[test]
+    fn what_became_of_lines_is_told_by_what_is_read_before_the_next_ones() {
+        let begun =
+            |found: u64, line: &str| PortEvent::Begun { before: config(found), lines: vec![line.into()] };
+        let mut state = PortState::Clean;
+        for (found, line) in [(1, "a"), (1, "b"), (2, "c")] {
+            state = state.apply(begun(found, line), NOW).expect("lines can be begun");
+        }
+        let PortState::Applying { journal, .. } = state else { panic!("{state:?}") };
+        let outcomes: Vec<_> = journal.iter().map(|block| block.outcome).collect();
+        assert_eq!(outcomes, [BlockOutcome::NotApplied, BlockOutcome::Applied, BlockOutcome::Unknown]);
     }
 
     #[test]
