@@ -12,8 +12,8 @@ use switchyard::simulator::{FallBack, Fault};
 
 const SWITCHES: usize = 13;
 const PORTS: u16 = 4;
-/// The first port of the switch that rejects a line once.
-const REJECTED: (usize, u16) = (7, 0);
+/// The port of which its switch refuses a line once.
+const REJECTED: (usize, u16) = (6, PORTS - 1);
 
 fn places() -> impl DoubleEndedIterator<Item = (usize, u16)> {
     (0..PORTS).flat_map(|port| (0..SWITCHES).map(move |switch| (switch, port)))
@@ -28,8 +28,13 @@ fn order_faults(outside: &Outside) {
         Fault::Garble { pattern: vlan(), times: 1 },
         Fault::RebootAt { pattern: vlan(), times: 1, down_for: Duration::from_millis(200) },
         Fault::SilentAccept { pattern: vlan(), times: 1 },
+        // Of a port that is not asked for before the kill: a refusal that nobody had time to put on record would be spent.
+        Fault::Reject {
+            pattern: outside.port_name(REJECTED.0, REJECTED.1),
+            text: "% Invalid input\n".into(),
+            times: 1,
+        },
         Fault::SilentBanner { times: 1 },
-        Fault::Reject { pattern: vlan(), text: "% Invalid input".into(), times: 1 },
         Fault::FallBack { pattern: vlan(), to: FallBack::Privileged, times: 1 },
         Fault::FallBack { pattern: vlan(), to: FallBack::User, times: 1 },
         Fault::FallBack { pattern: "show running-config".into(), to: FallBack::User, times: 1 },
