@@ -50,7 +50,7 @@ impl Transcript {
         if self.text.is_empty() {
             self.since = SystemClock.now();
         }
-        let line = self.redact(line);
+        let line = harmless(&self.redact(line));
         self.text.push_str(mark);
         self.text.push_str(line.trim_end());
         self.text.push('\n');
@@ -81,9 +81,23 @@ impl Transcript {
     }
 }
 
+/// Whoever prints it must not have his terminal told what to do by a switch.
+fn harmless(line: &str) -> String {
+    let shown = |c: char| if c.is_control() && c != '\t' { char::REPLACEMENT_CHARACTER } else { c };
+    line.chars().map(shown).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_that_a_terminal_would_obey_is_kept() {
+        let mut transcript = Transcript::new(200, Vec::new());
+        transcript.received("a\tb\x1b[31m\u{9b}2J\x07c\n");
+        let said = transcript.take();
+        assert!(said.ends_with("  a\tb\u{fffd}[31m\u{fffd}2J\u{fffd}c\n"), "{said:?}");
+    }
 
     #[test]
     fn a_secret_is_redacted_wherever_it_stands_and_the_oldest_goes_first() {
