@@ -122,7 +122,7 @@ impl Session {
             }
         }
         match self.commit(platform, candidate, &name).await {
-            Ok(Committed::Yes) => match self.leave_if_inside(platform).await {
+            Ok(Committed::Yes) => match self.leave_configuration(platform).await {
                 Ok(()) => Came::Committed,
                 Err(failure) => Came::Broken(failure),
             },
@@ -189,35 +189,11 @@ impl Session {
         if let Some((refusal, _)) = platform.output.refusal(&answer.text) {
             return Err(self.refused(&line, &refusal, FailureClass::SessionLost));
         }
-        self.leave_if_inside(platform).await
-    }
-
-    /// Enters the configuration mode. A lock's holder stands in the lines behind its refusal.
-    pub(super) async fn enter(&mut self, platform: &Platform, line: &str) -> Result<(), DriverFailure> {
-        let answer = self.command(platform, line).await?;
-        self.must_be_privileged(platform, line)?;
-        if let Some((_, class)) = platform.output.refusal(&answer.text) {
-            let refused = self.refused_whole(line, &answer.text, class);
-            return Err(self.locked(platform, refused, &answer.text).await);
-        }
-        if self.stands_at(&shell_of(platform).configuration_prompt) {
-            return Ok(());
-        }
-        let text = format!("{line:?} was not answered by the configuration prompt");
-        Err(DriverFailure::new(FailureClass::CommandRejected, text))
-    }
-
-    pub(super) async fn leave_if_inside(&mut self, platform: &Platform) -> Result<(), DriverFailure> {
-        let shell = shell_of(platform);
-        if self.stands_at(&shell.configuration_prompt) {
-            self.leave_configuration(platform, shell).await
-        } else {
-            Ok(())
-        }
+        self.leave_configuration(platform).await
     }
 
     /// A refusal with all its lines in one.
-    fn refused_whole(&self, line: &str, answer: &str, class: FailureClass) -> DriverFailure {
+    pub(super) fn refused_whole(&self, line: &str, answer: &str, class: FailureClass) -> DriverFailure {
         let lines: Vec<_> = answer.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
         let told: String = lines.join(" / ").chars().take(REFUSAL_CHARS).collect();
         self.refused(line, &told, class)

@@ -75,7 +75,7 @@ impl Session {
             self.enter(platform, &shell_of(platform).enter_configuration).await?;
         }
         let taken = self.take_back(platform, look, names).await;
-        self.leave_if_inside(platform).await?;
+        self.leave_configuration(platform).await?;
         taken.map_err(given_up)?;
         match self.look(platform, look, &look.command).await? {
             Waiting::Nothing => Ok(()),
@@ -207,7 +207,7 @@ impl Session {
         if !is_said || !answer.is_whole {
             return Err(self.unclear(&line, &answer));
         }
-        self.leave_if_inside(platform).await
+        self.leave_configuration(platform).await
     }
 
     /// Whether the device says of the change that it waits. One that it has taken back is confirmed without a word

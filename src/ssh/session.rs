@@ -231,8 +231,7 @@ impl Session {
         platform: &Platform,
         ports: &[PortLines],
     ) -> Vec<Result<(), DriverFailure>> {
-        let shell = shell_of(platform);
-        if let Err(failure) = self.enter_configuration(platform, shell).await {
+        if let Err(failure) = self.enter(platform, &shell_of(platform).enter_configuration).await {
             return vec![Err(failure); ports.len()];
         }
         let mut answers = self.send_each(platform, ports).await;
@@ -240,8 +239,7 @@ impl Session {
             return answers;
         }
         // Whatever was refused, the configuration mode is left, so that an undo finds the session as it was.
-        if let (Err(failure), Some(last)) =
-            (self.leave_configuration(platform, shell).await, answers.last_mut())
+        if let (Err(failure), Some(last)) = (self.leave_configuration(platform).await, answers.last_mut())
             && (last.is_ok() || !failure.class.leaves_session_usable())
         {
             *last = Err(failure);
@@ -284,22 +282,19 @@ impl Session {
         match &shell.between_ports {
             Some(lines) if !was_refused => self.send_lines(platform, lines).await,
             Some(_) | None => {
-                self.leave_configuration(platform, shell).await?;
-                self.enter_configuration(platform, shell).await
+                self.leave_configuration(platform).await?;
+                self.enter(platform, &shell.enter_configuration).await
             }
         }
     }
 
     /// What was said late, or is said to the leaving itself, counts too. Some devices leave a level at a time: as long as
     /// that brings another prompt, it is gone on.
-    pub(super) async fn leave_configuration(
-        &mut self,
-        platform: &Platform,
-        shell: &Shell,
-    ) -> Result<(), DriverFailure> {
+    pub(super) async fn leave_configuration(&mut self, platform: &Platform) -> Result<(), DriverFailure> {
+        let shell = shell_of(platform);
         let line = &shell.leave_configuration;
         if !self.stands_at(&shell.configuration_prompt) {
-            // The last line stepped out of it on purpose.
+            // The last line stepped out of it on purpose, or a commit did.
             return Ok(());
         }
         let mut refused = None;
@@ -326,15 +321,15 @@ impl Session {
         }
     }
 
-    async fn enter_configuration(&mut self, platform: &Platform, shell: &Shell) -> Result<(), DriverFailure> {
-        let line = &shell.enter_configuration;
+    /// Enters the configuration mode. A lock's holder stands in the lines behind its refusal.
+    pub(super) async fn enter(&mut self, platform: &Platform, line: &str) -> Result<(), DriverFailure> {
         let answer = self.command(platform, line).await?;
         self.must_be_privileged(platform, line)?;
-        if let Judgement::Bad { line: answer, class } = platform.output.judge(&answer.text) {
-            let refused = self.refused(line, &answer, class);
-            return Err(self.locked(platform, refused, &answer).await);
+        if let Some((_, class)) = platform.output.refusal(&answer.text) {
+            let refused = self.refused_whole(line, &answer.text, class);
+            return Err(self.locked(platform, refused, &answer.text).await);
         }
-        if self.stands_at(&shell.configuration_prompt) {
+        if self.stands_at(&shell_of(platform).configuration_prompt) {
             return Ok(());
         }
         let text = format!("{line:?} was not answered by the configuration prompt");
