@@ -17,7 +17,7 @@ use crate::domain::transcript::{Subject, text_of};
 use crate::domain::visit::{VisitOutcome, WorkItem};
 use crate::fail_points::{FailPoint, reach};
 use crate::outside::{Outside, put, unchanged};
-use crate::ports::store::{Commit, CommitError, Denial, Durability, Stored, Write};
+use crate::ports::store::{Commit, CommitError, Denial, Durability, Expectation, Stored, Write};
 use crate::safeguards::{Safeguard, stands};
 
 /// Someone else owns the switch by now: this supervisor must stop.
@@ -61,7 +61,7 @@ pub async fn settle(
         port: task.port.at.clone(),
         job_event: event,
         outcome: Some(outcome),
-        transcript: task.transcript.clone(),
+        transcript: &task.transcript,
     };
     let settled = change.commit(Some(task)).await?;
     reach(FailPoint::OutcomeCommitted);
@@ -109,7 +109,7 @@ async fn without_a_visit(
         port: record.port,
         job_event: Some(event),
         outcome: None,
-        transcript: String::new(),
+        transcript: "",
     };
     change.commit(None).await
 }
@@ -140,7 +140,7 @@ struct Change<'a> {
     port: PortRef,
     job_event: Option<JobEvent>,
     outcome: Option<&'a VisitOutcome>,
-    transcript: String,
+    transcript: &'a str,
 }
 
 impl Change<'_> {
@@ -170,11 +170,8 @@ impl Change<'_> {
 
     async fn read(&self) -> Read {
         let switch = self.duty.switch.id.clone();
-        let said = match self.about {
-            Some((job, _)) => Subject::Job(job),
-            None => Subject::Port(self.port.port.clone()),
-        };
-        let mut keys = vec![Key::Port(self.port.clone()), Key::Managed(self.port.clone()), said.key(&switch)];
+        let said = self.subject().key(&switch);
+        let mut keys = vec![Key::Port(self.port.clone()), Key::Managed(self.port.clone()), said];
         // One snapshot: a supervisor that was overtaken must not see a job before its outcome and a subscription after it.
         if let Some((job, subscription)) = self.about {
             keys.push(Key::Job(switch, job));
@@ -234,7 +231,7 @@ impl Change<'_> {
         {
             managed::note_repair(self.outside, &mut commit, managed, stored, task);
         }
-        self.keep_transcript(&mut commit, task, read.transcript.as_deref());
+        self.keep_transcript(&mut commit, read.transcript.as_deref());
         self.change_port(&mut commit, port, read, task, final_failure);
         (commit, settled)
     }
@@ -293,15 +290,22 @@ impl Change<'_> {
         commit.events.extend(news.iter().map(|news| Event::new(id(), news, &job.key, now)));
     }
 
-    /// What was said, and what came of it: by job, or by port where there is no job.
-    fn keep_transcript(&self, commit: &mut Commit, task: Option<&Task>, earlier: Option<&str>) {
-        let of_job = self.about.map(|(job, _)| Subject::Job(job));
-        let subject = of_job.or_else(|| task.and_then(|task| Subject::of(&task.item)));
-        if let (Some(subject), false) = (subject, self.transcript.is_empty()) {
-            let said = format!("{}{}", self.transcript, self.outcome.map(remark).unwrap_or_default());
-            let switch = &self.duty.switch.id;
-            transcripts::keep(self.outside, commit, switch, &subject, earlier.unwrap_or_default(), &said);
+    /// What was said is kept by job, or by port where there is no job.
+    fn subject(&self) -> Subject {
+        match self.about {
+            Some((job, _)) => Subject::Job(job),
+            None => Subject::Port(self.port.port.clone()),
         }
+    }
+
+    /// What was said, and what came of it.
+    fn keep_transcript(&self, commit: &mut Commit, earlier: Option<&str>) {
+        if self.transcript.is_empty() {
+            return;
+        }
+        let said = format!("{}{}", self.transcript, self.outcome.map(remark).unwrap_or_default());
+        let (switch, earlier) = (&self.duty.switch.id, earlier.unwrap_or_default());
+        transcripts::keep(self.outside, commit, switch, &self.subject(), earlier, &said);
     }
 
     /// What stands on the switch now, as far as this visit can tell, and what must still be done about it.
@@ -385,23 +389,29 @@ fn log_failure(job: &JobRecord, reason: &FailureReason) {
 /// # Errors
 /// [`Fenced`].
 pub async fn mark_saved(outside: &Outside, duty: &Duty, ports: &[PortName]) -> Result<(), Fenced> {
-    let switch = duty.switch.id.clone();
+    let switch = &duty.switch.id;
     let refs = ports.iter().map(|port| PortRef { switch: switch.clone(), port: port.clone() });
     let keys: Vec<_> = refs.map(Key::Port).collect();
-    for (key, stored) in keys.iter().zip(outside.read_surely(&keys).await) {
-        let Some(Stored { record: Record::Port(port), version }) = stored else { continue };
-        let Ok(state) = port.state.clone().apply(PortEvent::Saved, outside.clock.now()) else { continue };
+    loop {
         let mut commit = duty.commit(outside);
-        // A restart would prove the port and save once more.
+        // A restart would prove the ports and save once more.
         commit.durability = Durability::Lazy;
-        commit.expect.push(crate::ports::store::Expectation { key: key.clone(), version: Some(version) });
-        let member = WorkItem::Port(port.at.port.clone()).to_member();
-        commit.writes.push(Write::Exclude { index: Index::Work(switch.clone()), member });
-        commit.writes.push(put(key.clone(), Record::Port(PortRecord { state, ..port })));
-        if let Err(CommitError::Denied { why: Denial::Fenced { .. }, .. }) =
-            outside.commit_surely(vec![commit]).await
-        {
-            return Err(Fenced);
+        for (key, stored) in keys.iter().zip(outside.read_surely(&keys).await) {
+            let Some(Stored { record: Record::Port(port), version }) = stored else { continue };
+            let Ok(state) = port.state.clone().apply(PortEvent::Saved, outside.clock.now()) else { continue };
+            commit.expect.push(Expectation { key: key.clone(), version: Some(version) });
+            let member = WorkItem::Port(port.at.port.clone()).to_member();
+            commit.writes.push(Write::Exclude { index: Index::Work(switch.clone()), member });
+            commit.writes.push(put(key.clone(), Record::Port(PortRecord { state, ..port })));
+        }
+        if commit.writes.is_empty() {
+            break;
+        }
+        match outside.commit_surely(vec![commit]).await {
+            Ok(()) => break,
+            Err(CommitError::Denied { why: Denial::Fenced { .. }, .. }) => return Err(Fenced),
+            // A checkout took one of them meanwhile; it is saved all the same.
+            Err(CommitError::Denied { why: Denial::Stale(_), .. } | CommitError::Unknown(_)) => {}
         }
     }
     reach(FailPoint::SaveCommitted);

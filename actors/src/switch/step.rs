@@ -87,8 +87,8 @@ async fn limited_for<T>(
     *driver_millis += u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     let result = result.unwrap_or_else(|_| {
         let step = outside.settings.supervision.step_ms;
-        let detail =
-            format!("a step took longer than supervision.step_ms = {step} ms, for {ports} of its ports");
+        let each = if ports == 1 { String::new() } else { format!(" for each of {ports} ports") };
+        let detail = format!("a step took longer than supervision.step_ms = {step} ms{each}");
         Err(DriverFailure::new(FailureClass::DeadlineExceeded, detail))
     });
     result.map_err(|failure| if duty.holding.tenure.holds() { failure } else { lapsed(&failure.detail) })
