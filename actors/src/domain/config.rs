@@ -36,8 +36,9 @@ impl From<VlanId> for u16 {
     }
 }
 
-/// The configuration of one access port, in the terms that every platform shares.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// The configuration of one access port, in the terms that every platform shares. By default a port that is down, on which nothing
+/// is set.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PortConfig {
     /// Administratively up.
     pub enabled: bool,

@@ -190,19 +190,11 @@ impl PortState {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::BTreeMap;
 
     const NOW: UnixMillis = UnixMillis(7);
 
     fn config(down_kbps: u64) -> PortConfig {
-        PortConfig {
-            enabled: false,
-            access_vlan: None,
-            down_kbps: Some(down_kbps),
-            up_kbps: None,
-            mac: None,
-            extra: BTreeMap::new(),
-        }
+        PortConfig { down_kbps: Some(down_kbps), ..PortConfig::default() }
     }
 
     fn block(line: &str) -> JournalBlock {

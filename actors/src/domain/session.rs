@@ -370,7 +370,7 @@ mod tests {
     use crate::domain::ids::JobId;
     use crate::domain::visit::Sending;
     use proptest::prelude::*;
-    use std::collections::{BTreeMap, BTreeSet};
+    use std::collections::BTreeSet;
     use uuid::Uuid;
 
     const NOW: UnixMillis = UnixMillis(50_000);
@@ -451,14 +451,7 @@ mod tests {
     }
 
     fn port() -> PortConfig {
-        PortConfig {
-            enabled: false,
-            access_vlan: None,
-            down_kbps: None,
-            up_kbps: None,
-            mac: None,
-            extra: BTreeMap::new(),
-        }
+        PortConfig::default()
     }
 
     fn failed(class: FailureClass) -> SessionEvent {

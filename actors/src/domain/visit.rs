@@ -421,7 +421,6 @@ impl StepResult {
 mod tests {
     use super::*;
     use crate::domain::failure::FailureClass;
-    use std::collections::BTreeMap;
     use uuid::Uuid;
 
     fn job(number: u128) -> WorkItem {
@@ -437,14 +436,7 @@ mod tests {
     }
 
     fn port() -> PortConfig {
-        PortConfig {
-            enabled: false,
-            access_vlan: None,
-            down_kbps: None,
-            up_kbps: None,
-            mac: None,
-            extra: BTreeMap::new(),
-        }
+        PortConfig::default()
     }
 
     fn at(stage: Stage) -> Visit {

@@ -8,7 +8,7 @@ use crate::ports::driver::{Intent, PortLines, SwitchDriver, SwitchSession};
 use crate::ports::guard::{SessionGuard, SocketPermit};
 use crate::ports::tenure::Tenure;
 use async_trait::async_trait;
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -63,14 +63,7 @@ pub struct ScriptedDriver {
 }
 
 fn port_of(running: &HashMap<PortRef, PortConfig>, at: &PortRef) -> PortConfig {
-    running.get(at).cloned().unwrap_or(PortConfig {
-        enabled: false,
-        access_vlan: None,
-        down_kbps: None,
-        up_kbps: None,
-        mac: None,
-        extra: BTreeMap::new(),
-    })
+    running.get(at).cloned().unwrap_or_default()
 }
 
 impl ScriptedDriver {

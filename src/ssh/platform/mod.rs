@@ -447,14 +447,7 @@ impl Platform {
             mac: MacAddress::parse("02:00:00:00:00:01").ok(),
             extra: self.read.extra.keys().map(|name| (name.clone(), "sample".to_owned())).collect(),
         };
-        let bare = PortConfig {
-            enabled: false,
-            access_vlan: None,
-            down_kbps: None,
-            up_kbps: None,
-            mac: None,
-            extra: BTreeMap::new(),
-        };
+        let bare = PortConfig::default();
         self.read_commands(&port).map_err(|why| ("read.commands".to_owned(), why))?;
         for (intent, key) in [(Intent::Provision, "provision.lines"), (Intent::Restore, "restore.lines")] {
             for (want, before) in [(&full, &bare), (&bare, &full), (&full, &full)] {
