@@ -1,6 +1,6 @@
 //! What an operator asks of a case: what was said on a switch's sessions.
 
-use super::find_switch;
+use super::{LIST_LIMIT, find_switch};
 use crate::machine::rfc3339;
 use anyhow::bail;
 use switchyard_actors::domain::ids::{JobId, SwitchId};
@@ -8,9 +8,6 @@ use switchyard_actors::domain::record::{Index, Key, Record};
 use switchyard_actors::domain::time::UnixMillis;
 use switchyard_actors::domain::transcript::{Subject, text_of};
 use switchyard_actors::ports::store::{Member, Store};
-
-/// The most texts of one switch that are looked through.
-const TEXTS_LIMIT: usize = 100_000;
 
 /// The last texts of a switch, oldest first; or that of one job.
 ///
@@ -23,7 +20,7 @@ pub async fn list(
     last: usize,
 ) -> anyhow::Result<Vec<String>> {
     let switch = find_switch(store, name).await?;
-    let members = store.members(&Index::Transcripts(switch.clone()), TEXTS_LIMIT).await?;
+    let members = store.members(&Index::Transcripts(switch.clone()), LIST_LIMIT).await?;
     let wanted = job.map(|job| Subject::Job(job).to_member());
     let is_wanted = |member: &&Member| wanted.as_ref().is_none_or(|wanted| member.member == *wanted);
     let found: Vec<_> = members.iter().filter(is_wanted).collect();

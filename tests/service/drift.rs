@@ -3,7 +3,6 @@
 
 use crate::harness::*;
 use serde_json::json;
-use std::time::Instant;
 use switchyard::operations::drift::order_beside;
 use switchyard::redis_lab::{self, RedisServer};
 use switchyard::simulator::{PortConfig, SimulatedSwitch};
@@ -22,7 +21,6 @@ struct World {
     outside: Outside,
     service: Process,
     client: Client,
-    config: String,
     /// How somebody has set up the port that is nobody's, by switch.
     strange: Vec<PortConfig>,
     _redis: Option<RedisServer>,
@@ -52,9 +50,8 @@ impl World {
         let more = format!("[log]\nfilter = \"warn\"\n{engine}{more}");
         let service = Process::start_with(&outside, free_address(), &[], &more).await;
         let client = Client::new(service.address);
-        let config = service.config.display().to_string();
         let strange = (0..2).map(|switch| strange(&outside, switch)).collect();
-        let world = Self { outside, service, client, config, strange, _redis: redis };
+        let world = Self { outside, service, client, strange, _redis: redis };
         for switch in 0..2 {
             // Somebody has set them up for something else.
             let name = world.outside.port_name(switch, NOBODYS);
@@ -91,21 +88,11 @@ impl World {
     }
 
     fn said(&self, arguments: &[&str]) -> String {
-        let (code, said) = run(&[arguments, &["--config", &self.config]].concat());
-        assert_eq!(code, Some(0), "{arguments:?}: {said}\n{}", self.service.log_text());
-        said
+        said(&self.service, arguments)
     }
 
     async fn until_said(&self, arguments: &[&str], holds: impl Fn(&str) -> bool) -> String {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            let said = self.said(arguments);
-            if holds(&said) {
-                return said;
-            }
-            assert!(Instant::now() < deadline, "never: {said}\n{}", self.service.log_text());
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
+        until_said(&self.service, arguments, holds).await
     }
 
     /// No work for any switch, as the operator sees it.
@@ -264,13 +251,10 @@ fn a_process_that_dies_in_the_middle_of_a_repair_leaves_it_to_the_next() {
             let kill = [("SWITCHYARD_KILL_AT", point)];
             let mut doomed = Process::start_with(&world.outside, address, &kill, "").await;
             world.change_by_hand(0, 1);
-            let config = doomed.config.display().to_string();
-            let (code, said) = run(&["check", &switch_name(0), "--config", &config]);
-            assert_eq!(code, Some(0), "{said}");
+            said(&doomed, &["check", &switch_name(0)]);
             doomed.wait_until_ended().await;
             world.outside.until_no_session_is_open(2).await;
             world.service = Process::start_with(&world.outside, address, &[], "").await;
-            world.config = config;
             world.outside.until("repaired", |o| o.is_live_and_saved(0, 1)).await;
             let was_repaired = |said: &str| said.contains(" was repaired at ");
             world.until_said(&["drift", &switch_name(0)], was_repaired).await;

@@ -2,7 +2,6 @@
 //! shown; and another key quarantines it until an operator says that it may be forgotten.
 
 use crate::harness::*;
-use std::time::{Duration, Instant};
 
 const TRUSTING: &str =
     "[log]\nfilter = \"warn\"\n[ssh]\ntrust_on_first_use = true\n[supervision]\nidle_ms = 50\n";
@@ -15,18 +14,9 @@ fn forget_host_keys(outside: &Outside) {
     std::fs::write(outside.inventory(), lines.join("\n")).expect("the inventory");
 }
 
-async fn until_listed(process: &Process, what: &str, holds: impl Fn(&str) -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        let (code, said) = run(&["switches", "--config", &process.config.display().to_string()]);
-        assert_eq!(code, Some(0), "{said}");
-        let line = said.lines().find(|line| line.starts_with(&switch_name(0))).expect("listed");
-        if holds(line) {
-            return;
-        }
-        assert!(Instant::now() < deadline, "never {what}: {line}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+async fn until_listed(process: &Process, holds: impl Fn(&str) -> bool) {
+    let is_so = |said: &str| said.lines().any(|line| line.starts_with(&switch_name(0)) && holds(line));
+    until_said(process, &["switches"], is_so).await;
 }
 
 #[test]
@@ -37,7 +27,7 @@ fn without_anybody_who_vouches_for_its_host_key_a_switch_gets_no_password() {
         let process = Process::start(&outside, free_address(), &[]).await;
         let order = direct("order-1", &outside.location(0, 0));
         assert_eq!(Client::new(process.address).checkout(&order).await.status, 200);
-        until_listed(&process, "quarantined", |line| line.contains("QUARANTINED")).await;
+        until_listed(&process, |line| line.contains("QUARANTINED")).await;
         let device = outside.fleet.switch(&switch_name(0)).expect("there");
         assert_eq!((device.commands(), outside.running_vlan(0, 0) == Some(VLAN)), (vec![], false));
     });
@@ -53,7 +43,7 @@ fn trusted_on_first_use_its_key_is_on_record_and_another_one_is_not_trusted() {
         let device = outside.fleet.switch(&switch_name(0)).expect("there");
         assert_eq!(client.checkout(&direct("order-1", &outside.location(0, 0))).await.status, 200);
         outside.until("live", |o| o.is_live_and_saved(0, 0)).await;
-        until_listed(&process, "on record", |line| {
+        until_listed(&process, |line| {
             line.contains("in service")
                 && line.contains("host key trusted on first use at 2")
                 && line.contains("SHA256:")
@@ -63,12 +53,10 @@ fn trusted_on_first_use_its_key_is_on_record_and_another_one_is_not_trusted() {
         outside.until("without a session", |_| device.counts().sessions_open == 0).await;
         device.change_host_key();
         assert_eq!(client.checkout(&direct("order-2", &outside.location(0, 1))).await.status, 200);
-        until_listed(&process, "quarantined", |line| line.contains("QUARANTINED")).await;
+        until_listed(&process, |line| line.contains("QUARANTINED")).await;
         assert_ne!(outside.running_vlan(0, 1), Some(VLAN));
 
-        let config = process.config.display().to_string();
-        let (code, said) = run(&["release", &switch_name(0), "--forget-host-key", "--config", &config]);
-        assert_eq!(code, Some(0), "{said}");
+        said(&process, &["release", &switch_name(0), "--forget-host-key"]);
         outside.until("live", |o| o.is_live_and_saved(0, 1)).await;
     });
 }

@@ -312,6 +312,27 @@ pub async fn serve(outside: &Outside, more: &str) -> Application {
     Application::build(config, Some(&outside.inventory())).await.expect("the service")
 }
 
+/// Asks the command line, until it says what is waited for.
+pub async fn until_said(process: &Process, arguments: &[&str], holds: impl Fn(&str) -> bool) -> String {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let said = said(process, arguments);
+        if holds(&said) {
+            return said;
+        }
+        assert!(Instant::now() < deadline, "never: {said}\n{}", process.log_text());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// What the command line answers, which has no complaint.
+pub fn said(process: &Process, arguments: &[&str]) -> String {
+    let config = process.config.display().to_string();
+    let (code, said) = run(&[arguments, &["--config", &config]].concat());
+    assert_eq!(code, Some(0), "{arguments:?}: {said}\n{}", process.log_text());
+    said
+}
+
 /// Waits until there is no work for any switch, and no event that is due.
 #[cfg(feature = "fail-points")]
 pub async fn until_at_rest(store: &dyn Store) {

@@ -1,13 +1,11 @@
 //! What was said on a switch's sessions, as an operator reads it: by job, for repairs and for saves, and no longer than it is kept.
 
 use crate::harness::*;
-use std::time::{Duration, Instant};
 
 /// A service as a process, with this port of the first switch live and saved.
 struct World {
     outside: Outside,
     service: Process,
-    config: String,
     jobs: Vec<String>,
 }
 
@@ -24,25 +22,11 @@ impl World {
             jobs.push(answer.id("job_id"));
             outside.until("live and saved", |o| o.is_live_and_saved(0, *port)).await;
         }
-        let config = service.config.display().to_string();
-        Self { outside, service, config, jobs }
-    }
-
-    fn ask(&self, arguments: &[&str]) -> (Option<i32>, String) {
-        run(&[arguments, &["--config", &self.config]].concat())
+        Self { outside, service, jobs }
     }
 
     async fn until_logged(&self, holds: impl Fn(&str) -> bool) -> String {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            let (code, said) = self.ask(&["switch", "log", &switch_name(0)]);
-            assert_eq!(code, Some(0), "{said}\n{}", self.service.log_text());
-            if holds(&said) {
-                return said;
-            }
-            assert!(Instant::now() < deadline, "never: {said}\n{}", self.service.log_text());
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        until_said(&self.service, &["switch", "log", &switch_name(0)], holds).await
     }
 }
 
@@ -51,7 +35,7 @@ fn what_was_said_for_a_job_for_saves_and_for_repairs_is_told_apart_and_has_its_o
     story(async {
         let world = World::with("", &[3]).await;
         let (job, port) = (&world.jobs[0], world.outside.port_name(0, 3));
-        let said = world.until_logged(|said| said.contains("# saved")).await;
+        let log = world.until_logged(|said| said.contains("# saved")).await;
         for part in [
             format!("== job {job}, port {port}, completed; last at 2"),
             format!("(config-pmap)#interface {port}"),
@@ -60,21 +44,22 @@ fn what_was_said_for_a_job_for_saves_and_for_repairs_is_told_apart_and_has_its_o
             "== saves of the running configuration; last at 2".into(),
             "#write memory".into(),
         ] {
-            assert!(said.contains(&part), "{part}: {said}");
+            assert!(log.contains(&part), "{part}: {log}");
         }
-        assert!(!said.contains("without a job"), "{said}");
+        assert!(!log.contains("without a job"), "{log}");
 
-        let (code, of_job) = world.ask(&["switch", "log", &switch_name(0), "--job", job]);
-        assert_eq!((code, of_job.matches("== ").count()), (Some(0), 1), "{of_job}");
+        let of_job = said(&world.service, &["switch", "log", &switch_name(0), "--job", job]);
+        assert_eq!(of_job.matches("== ").count(), 1, "{of_job}");
         let nobodys = "00000000-0000-0000-0000-0000000000a1";
-        let (code, none) = world.ask(&["switch", "log", &switch_name(0), "--job", nobodys]);
+        let config = world.service.config.display().to_string();
+        let (code, none) = run(&["switch", "log", &switch_name(0), "--job", nobodys, "--config", &config]);
         assert!(code == Some(1) && none.contains(nobodys), "{code:?} {none}");
-        let (code, none) = world.ask(&["switch", "log", &switch_name(1)]);
-        assert!(code == Some(0) && none.starts_with("nothing is kept"), "{code:?} {none}");
+        let none = said(&world.service, &["switch", "log", &switch_name(1)]);
+        assert!(none.starts_with("nothing is kept"), "{none}");
 
         let device = world.outside.fleet.switch(&switch_name(0)).expect("there");
         device.change_by_hand(&port, |config| config.access_vlan = 7);
-        assert_eq!(world.ask(&["check", &switch_name(0)]).0, Some(0));
+        said(&world.service, &["check", &switch_name(0)]);
         let repaired = format!("== port {port}, repaired or proven without a job");
         world.until_logged(|said| said.contains(&repaired) && said.matches("# read back").count() == 2).await;
     });
