@@ -251,15 +251,7 @@ pub async fn simulate(args: SimulateArgs) -> anyhow::Result<()> {
 fn inventory_of(fleet: &SimulatedFleet, ports: u16, personality: impl Fn(usize) -> Personality) -> String {
     let mut text = String::new();
     for (n, switch) in fleet.switches().iter().enumerate() {
-        let platform = match personality(n) {
-            Personality::Ios => "cisco_ios",
-            Personality::Eos => "arista_eos",
-            Personality::Junos => "juniper_junos",
-            Personality::Aoscx => "aruba_aoscx",
-            Personality::EdgeSwitch => "ubiquiti_edgeswitch",
-            Personality::AosS => "aruba_aoss",
-            Personality::RouterOs => "mikrotik_routeros",
-        };
+        let platform = personality(n).platform();
         let address = switch.address();
         let _ = write!(
             text,

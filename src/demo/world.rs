@@ -244,15 +244,7 @@ fn inventory(
         );
     }
     for (n, switch) in fleet.switches().iter().enumerate() {
-        let platform = match personality(n) {
-            Personality::Ios => "cisco_ios",
-            Personality::Eos => "arista_eos",
-            Personality::Junos => "juniper_junos",
-            Personality::Aoscx => "aruba_aoscx",
-            Personality::EdgeSwitch => "ubiquiti_edgeswitch",
-            Personality::AosS => "aruba_aoss",
-            Personality::RouterOs => "mikrotik_routeros",
-        };
+        let platform = personality(n).platform();
         let address = switch.address();
         let _ = write!(
             text,

@@ -10,8 +10,8 @@ use russh::Channel;
 use russh::server::Msg;
 
 use super::command::{Line, Reply};
-use super::faults::Stall;
 use super::garble::garble;
+use super::shell::comes_to_its_answer;
 use super::switch::{Heard, SimulatedSwitch};
 
 /// Whoever runs it ends it with the connection: a session that was cut hears no more, not even a farewell.
@@ -28,19 +28,8 @@ pub(super) async fn run(switch: Arc<SimulatedSwitch>, session: u64, channel: Cha
 /// The output, after all that strikes the line; `None` when the connection was cut.
 async fn follow(switch: &SimulatedSwitch, session: u64, heard: Heard) -> Option<Vec<u8>> {
     let Heard { reply, strike, latency } = heard;
-    if strike.drop_before {
-        switch.cut(session);
+    if !comes_to_its_answer(switch, session, &strike, latency).await {
         return None;
-    }
-    if let Some(down) = strike.reboot {
-        switch.reboot_for(down);
-        return None;
-    }
-    tokio::time::sleep(latency).await;
-    match strike.stall {
-        Some(Stall::For(time)) => tokio::time::sleep(time).await,
-        Some(Stall::Forever) => pending().await,
-        None => {}
     }
     if strike.drop_after {
         switch.cut(session);

@@ -9,7 +9,7 @@
 //!
 //! A simulated switch is a device, not a mode of the service: its personalities are written from what vendors
 //! document. It must never read a platform file of the driver, nor name another part of the service, or the two
-//! would agree with each other's mistakes.
+//! would agree with each other's mistakes. It only says which platform is for it (`Personality::platform`).
 
 mod aos_s;
 mod aoscx;

@@ -27,6 +27,22 @@ pub enum Personality {
 }
 
 impl Personality {
+    pub const ALL: [Self; 7] =
+        [Self::Ios, Self::Eos, Self::Junos, Self::Aoscx, Self::EdgeSwitch, Self::AosS, Self::RouterOs];
+
+    /// The platform that drives it, as an inventory names it. For whoever writes an inventory; nothing here asks.
+    pub fn platform(self) -> &'static str {
+        match self {
+            Self::Ios => "cisco_ios",
+            Self::Eos => "arista_eos",
+            Self::Junos => "juniper_junos",
+            Self::Aoscx => "aruba_aoscx",
+            Self::EdgeSwitch => "ubiquiti_edgeswitch",
+            Self::AosS => "aruba_aoss",
+            Self::RouterOs => "mikrotik_routeros",
+        }
+    }
+
     /// What the SSH server says it is.
     pub(super) fn identification(self) -> &'static str {
         match self {
@@ -294,16 +310,7 @@ mod tests {
 
     #[test]
     fn a_port_has_a_long_and_a_short_name_and_both_are_read_back() {
-        let all = [
-            Personality::Ios,
-            Personality::Eos,
-            Personality::Junos,
-            Personality::Aoscx,
-            Personality::EdgeSwitch,
-            Personality::AosS,
-            Personality::RouterOs,
-        ];
-        for personality in all {
+        for personality in Personality::ALL {
             for name in [personality.port_name(7), personality.short_port_name(7)] {
                 assert_eq!(personality.parse_port(&name), Some(7), "{name}");
             }

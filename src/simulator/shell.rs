@@ -12,7 +12,7 @@ use russh::server::{Handle, Msg};
 use russh::{Channel, ChannelMsg, Disconnect};
 
 use super::command::{Line, Question, Reply};
-use super::faults::Stall;
+use super::faults::{Stall, Strike};
 use super::garble::garble;
 use super::line_editor::{Echo, Keystroke, LineEditor};
 use super::pager::{Page, Pager};
@@ -185,20 +185,8 @@ impl Shell {
     /// Acts out a line's faults, in the order in which a device would meet them, and its reply.
     async fn follow(&mut self, heard: Heard) -> Result<(), End> {
         let Heard { reply, strike, latency } = heard;
-        if strike.drop_before {
-            return self.cut();
-        }
-        if let Some(down) = strike.reboot {
-            self.switch.reboot_for(down);
+        if !comes_to_its_answer(&self.switch, self.line.session, &strike, latency).await {
             return Err(End::Cut);
-        }
-        if !latency.is_zero() {
-            tokio::time::sleep(latency).await;
-        }
-        match strike.stall {
-            Some(Stall::For(time)) => tokio::time::sleep(time).await,
-            Some(Stall::Forever) => pending().await,
-            None => {}
         }
         if strike.drop_after {
             if matches!(reply, Reply::Save { .. }) {
@@ -297,6 +285,32 @@ impl Shell {
         }
         self.channel.data_bytes(std::mem::take(&mut self.out)).await.map_err(|_| End::Left)
     }
+}
+
+/// Acts out what strikes a line before it is answered; `false` when that was the end of the connection.
+pub(super) async fn comes_to_its_answer(
+    switch: &SimulatedSwitch,
+    session: u64,
+    strike: &Strike,
+    latency: Duration,
+) -> bool {
+    if strike.drop_before {
+        switch.cut(session);
+        return false;
+    }
+    if let Some(down) = strike.reboot {
+        switch.reboot_for(down);
+        return false;
+    }
+    if !latency.is_zero() {
+        tokio::time::sleep(latency).await;
+    }
+    match strike.stall {
+        Some(Stall::For(time)) => tokio::time::sleep(time).await,
+        Some(Stall::Forever) => pending().await,
+        None => {}
+    }
+    true
 }
 
 /// A save runs to its end even if the session that asked for it dies: the flash is written by the device.

@@ -66,7 +66,7 @@ impl Bench {
             id: SwitchId::parse("sw").expect("valid"),
             host: device.address().ip().to_string(),
             ssh_port: device.address().port(),
-            platform: platform_of(personality).into(),
+            platform: personality.platform().into(),
             credentials,
             host_key: Some(device.host_key()),
             host_name: Some("access-sw-17".into()),
@@ -146,25 +146,10 @@ fn want(mac: Option<&str>) -> PortConfig {
     }
 }
 
-const ALL: [Personality; 7] = [
-    Personality::Ios,
-    Personality::Eos,
-    Personality::Junos,
-    Personality::Aoscx,
-    Personality::EdgeSwitch,
-    Personality::AosS,
-    Personality::RouterOs,
-];
-
 /// Those with a shell.
-const SHELLS: [Personality; 6] = [
-    Personality::Ios,
-    Personality::Eos,
-    Personality::Junos,
-    Personality::Aoscx,
-    Personality::EdgeSwitch,
-    Personality::AosS,
-];
+fn shells() -> impl Iterator<Item = Personality> {
+    Personality::ALL.into_iter().filter(|personality| *personality != Personality::RouterOs)
+}
 
 /// Those that keep what runs and what a reboot brings apart.
 const SAVING: [Personality; 5] =
@@ -173,18 +158,6 @@ const SAVING: [Personality; 5] =
 /// Those whose command line takes comments, which frame their answers.
 const COMMENTING: [Personality; 4] =
     [Personality::Ios, Personality::Eos, Personality::Junos, Personality::Aoscx];
-
-fn platform_of(personality: Personality) -> &'static str {
-    match personality {
-        Personality::Ios => "cisco_ios",
-        Personality::Eos => "arista_eos",
-        Personality::Junos => "juniper_junos",
-        Personality::Aoscx => "aruba_aoscx",
-        Personality::EdgeSwitch => "ubiquiti_edgeswitch",
-        Personality::AosS => "aruba_aoss",
-        Personality::RouterOs => "mikrotik_routeros",
-    }
-}
 
 /// What a personality calls things, for orders that name a line.
 struct Lines {
@@ -260,7 +233,7 @@ fn lines_of(personality: Personality) -> Lines {
 
 #[tokio::test]
 async fn a_port_is_provisioned_read_back_saved_changed_and_brought_back() {
-    for personality in ALL {
+    for personality in Personality::ALL {
         let bench = Bench::new(personality, |_| ()).await;
         let mut session = bench.opened().await;
         let before = session.read_port(&bench.port()).await.expect("read");
@@ -300,7 +273,7 @@ async fn undo(session: &mut Box<dyn SwitchSession>, port: &PortName, before: &Po
 /// A session may break between any two lines: what it left is never taken for the whole, can be finished, and can be undone.
 #[tokio::test]
 async fn no_part_of_the_lines_reads_back_as_all_of_them_and_each_part_is_finished_or_undone() {
-    for personality in ALL {
+    for personality in Personality::ALL {
         for old in [None, Some("02:00:00:00:00:01")] {
             let bench = Bench::new(personality, |_| ()).await;
             let mut session = bench.opened().await;
@@ -363,7 +336,7 @@ async fn whoever_is_not_who_the_inventory_says_is_refused() {
 /// A switch that reboots in the middle of a login is no switch that an operator must look at.
 #[tokio::test]
 async fn a_connection_that_closes_during_the_login_is_lost_and_not_refused() {
-    for personality in ALL {
+    for personality in Personality::ALL {
         let bench = Bench::new(personality, |_| ()).await;
         bench.device().order(Fault::DropAtAuthentication { times: 1 });
         let failure = bench.refusal().await;
@@ -492,7 +465,7 @@ async fn log_lines_and_garbage_between_the_lines_are_read_past() {
 
 #[tokio::test]
 async fn a_port_that_was_read_through_noise_is_read_again_and_never_taken_for_another() {
-    for personality in SHELLS {
+    for personality in shells() {
         let bench = Bench::new(personality, |_| ()).await;
         let mut session = bench.opened().await;
         let clean =

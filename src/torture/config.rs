@@ -130,15 +130,7 @@ fn sell(text: &mut String, partner: &Partner) {
 
 /// A switch without its ports, with the host key that it shows now.
 pub fn switch_section(switch: &SimulatedSwitch, personality: Personality, folder: &Path) -> String {
-    let platform = match personality {
-        Personality::Ios => "cisco_ios",
-        Personality::Eos => "arista_eos",
-        Personality::Junos => "juniper_junos",
-        Personality::Aoscx => "aruba_aoscx",
-        Personality::EdgeSwitch => "ubiquiti_edgeswitch",
-        Personality::AosS => "aruba_aoss",
-        Personality::RouterOs => "mikrotik_routeros",
-    };
+    let platform = personality.platform();
     format!(
         "[[switch]]\nname = \"{name}\"\nhost = \"{}\"\nssh_port = {}\nplatform = \"{platform}\"\n\
          username = \"{USERNAME}\"\npassword = \"file:{}\"\nhost_key = \"{}\"\nhost_name = \"{name}\"\n\

@@ -171,15 +171,7 @@ impl Outside {
             );
         }
         for (n, switch) in self.fleet.switches().iter().enumerate() {
-            let platform = match (self.plan.personality)(n) {
-                Personality::Ios => "cisco_ios",
-                Personality::Eos => "arista_eos",
-                Personality::Junos => "juniper_junos",
-                Personality::Aoscx => "aruba_aoscx",
-                Personality::EdgeSwitch => "ubiquiti_edgeswitch",
-                Personality::AosS => "aruba_aoss",
-                Personality::RouterOs => "mikrotik_routeros",
-            };
+            let platform = (self.plan.personality)(n).platform();
             let address = switch.address();
             let _ = write!(
                 text,

@@ -2,24 +2,23 @@
 
 use std::sync::LazyLock;
 
-use super::super::command::{Action, Mode, Reply, Visit};
-use super::super::configuration::PortConfig;
+use super::super::command::{self, Action, Mode, Reply, Visit};
 use super::super::grammar::{Arguments, Grammar};
 use super::security;
 
-const EVERYWHERE: &[(&str, Action)] = &[("end", end), ("exit", exit)];
+const EVERYWHERE: &[(&str, Action)] = &[("end", command::end), ("exit", command::exit)];
 
 const GLOBAL: &[(&str, Action)] = &[
-    ("interface INTERFACE", interface),
+    ("interface INTERFACE", command::enter_interface),
     ("interface INTERFACE enable", enable),
     ("interface INTERFACE disable", disable),
     ("interface INTERFACE rate-limit all in kbps <0-100000000>", limit_in),
     ("interface INTERFACE rate-limit all out kbps <0-100000000>", limit_out),
     ("no interface INTERFACE rate-limit all in", no_limit_in),
     ("no interface INTERFACE rate-limit all out", no_limit_out),
-    ("vlan <1-4094>", vlan),
+    ("vlan <1-4094>", command::enter_vlan),
     ("vlan <1-4094> untagged INTERFACE", vlan_untagged),
-    ("no vlan <2-4094>", no_vlan),
+    ("no vlan <2-4094>", command::remove_vlan),
     ("no vlan <2-4094> untagged INTERFACE", no_vlan_untagged),
     ("port-security INTERFACE LINE", security::set),
     ("no port-security INTERFACE", security::clear),
@@ -49,68 +48,33 @@ pub(super) fn grammar(mode: &Mode) -> &'static Grammar<Action> {
     }
 }
 
-fn end(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
-    visit.line.mode = Mode::Privileged;
-    Reply::Silence
-}
-
-fn exit(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
-    visit.line.mode = visit.line.mode.parent().unwrap_or(Mode::Privileged);
-    Reply::Silence
-}
-
-fn interface(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
-    visit.line.mode = Mode::Interface(arguments.port(0));
-    Reply::Silence
-}
-
-fn edit(visit: &mut Visit<'_>, port: u16, change: impl FnOnce(&mut PortConfig)) -> Reply {
-    change(visit.configuration().port_mut(port));
-    Reply::Silence
-}
-
 fn enable(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
-    edit(visit, arguments.port(0), |port| port.enabled = true)
+    visit.edit(arguments.port(0), |port| port.enabled = true)
 }
 
 fn disable(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
-    edit(visit, arguments.port(0), |port| port.enabled = false)
+    visit.edit(arguments.port(0), |port| port.enabled = false)
 }
 
 fn name(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
     let (port, text) = (visit.port(), arguments.text(0).trim_matches('"').to_owned());
-    edit(visit, port, |port| port.description = Some(text))
+    visit.edit(port, |port| port.description = Some(text))
 }
 
 fn limit_in(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
-    edit(visit, arguments.port(0), |port| port.limit_kbps = Some(arguments.number(1)))
+    visit.edit(arguments.port(0), |port| port.limit_kbps = Some(arguments.number(1)))
 }
 
 fn limit_out(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
-    edit(visit, arguments.port(0), |port| port.shape_kbps = Some(arguments.number(1)))
+    visit.edit(arguments.port(0), |port| port.shape_kbps = Some(arguments.number(1)))
 }
 
 fn no_limit_in(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
-    edit(visit, arguments.port(0), |port| port.limit_kbps = None)
+    visit.edit(arguments.port(0), |port| port.limit_kbps = None)
 }
 
 fn no_limit_out(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
-    edit(visit, arguments.port(0), |port| port.shape_kbps = None)
-}
-
-/// A VLAN that isn't there is made.
-fn vlan(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
-    let vlan = arguments.small(0);
-    if vlan != 1 {
-        visit.configuration().vlans.entry(vlan).or_default();
-    }
-    visit.line.mode = Mode::Vlan(vlan);
-    Reply::Silence
-}
-
-fn no_vlan(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
-    visit.configuration().vlans.remove(&arguments.small(0));
-    Reply::Silence
+    visit.edit(arguments.port(0), |port| port.shape_kbps = None)
 }
 
 /// A port is untagged in one VLAN: it leaves the one before.
@@ -119,7 +83,7 @@ fn vlan_untagged(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
     if !visit.configuration().has_vlan(vlan) {
         return Reply::line(format!("VLAN {vlan} not found."));
     }
-    edit(visit, arguments.port(1), |port| port.access_vlan = vlan)
+    visit.edit(arguments.port(1), |port| port.access_vlan = vlan)
 }
 
 fn no_vlan_untagged(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
@@ -128,7 +92,7 @@ fn no_vlan_untagged(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
 
 fn untagged(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
     match visit.line.mode {
-        Mode::Vlan(vlan) => edit(visit, arguments.port(0), |port| port.access_vlan = vlan),
+        Mode::Vlan(vlan) => visit.edit(arguments.port(0), |port| port.access_vlan = vlan),
         _ => Reply::Silence,
     }
 }
@@ -142,7 +106,7 @@ fn no_untagged(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
 
 /// A port is never in no VLAN: it falls back to the default one.
 fn leave_vlan(visit: &mut Visit<'_>, vlan: u16, port: u16) -> Reply {
-    edit(visit, port, |port| {
+    visit.edit(port, |port| {
         if port.access_vlan == vlan {
             port.access_vlan = 1;
         }

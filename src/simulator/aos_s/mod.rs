@@ -10,8 +10,8 @@ mod show;
 
 use std::sync::LazyLock;
 
-use super::command::{Action, Mode, Question, Reply, Visit, dispatch};
-use super::grammar::{Arguments, Grammar, Misreading};
+use super::command::{self, Action, CommandTree, Mode, Question, Reply, Visit, dispatch};
+use super::grammar::{Arguments, Misreading};
 
 pub(super) use show::port_text;
 
@@ -29,15 +29,19 @@ pub(super) const WELCOME: &str = "\x1b[2J\x1b[?7l\x1b[3;23r\x1b[?6l\x1b[24;27H\x
 /// What Enter is echoed as: to the left margin, and a line down.
 pub(super) const ENTER: &[u8] = b"\x1b[24;0H\x1bE\x1b[24;1H\x1b[2K\x1b[24;1H\x1b[1;24r\x1b[24;1H";
 
-const USER: &[(&str, Action)] =
-    &[("enable", enable), ("exit", leave), ("logout", leave), ("show version", show::version)];
+const USER: &[(&str, Action)] = &[
+    ("enable", enable),
+    ("exit", command::leave),
+    ("logout", command::leave),
+    ("show version", show::version),
+];
 
 const PRIVILEGED: &[(&str, Action)] = &[
-    ("configure", configure),
-    ("configure terminal", configure),
-    ("no page", no_page),
+    ("configure", command::enter_configuration),
+    ("configure terminal", command::enter_configuration),
+    ("no page", command::no_paging),
     ("page", page),
-    ("write memory", write_memory),
+    ("write memory", command::save),
     ("show running-config", show::running),
     ("show running-config interface INTERFACE", show::running_interface),
     ("show config status", show::config_status),
@@ -46,16 +50,7 @@ const PRIVILEGED: &[(&str, Action)] = &[
     ("show vlans ports INTERFACE detail", show::vlans_of),
 ];
 
-static IN_USER: LazyLock<Grammar<Action>> = LazyLock::new(|| Grammar::new([USER]));
-static IN_PRIVILEGED: LazyLock<Grammar<Action>> = LazyLock::new(|| Grammar::new([USER, PRIVILEGED]));
-
-fn grammar(mode: &Mode) -> &'static Grammar<Action> {
-    match mode {
-        Mode::User => &IN_USER,
-        Mode::Privileged => &IN_PRIVILEGED,
-        other => configure::grammar(other),
-    }
-}
+static TREE: LazyLock<CommandTree> = LazyLock::new(|| CommandTree::new(USER, PRIVILEGED, configure::grammar));
 
 pub(super) fn prompt(name: &str, mode: &Mode) -> String {
     match mode {
@@ -82,7 +77,7 @@ pub(super) fn drawn(prompt: &str) -> String {
 }
 
 pub(super) fn run(visit: &mut Visit<'_>, line: &str) -> Reply {
-    match dispatch(visit, line, grammar) {
+    match dispatch(visit, line, &TREE) {
         Ok(reply) => reply,
         Err(misreading) => explain(misreading, line),
     }
@@ -108,12 +103,8 @@ fn names_port(line: &str, column: usize) -> bool {
 
 pub(super) fn answer(visit: &mut Visit<'_>, question: Question, answer: &str) -> Reply {
     match question {
-        Question::EnablePassword { .. } => {
-            if visit.device.enable_password.as_deref() == Some(answer) {
-                visit.line.mode = Mode::Privileged;
-                return Reply::Silence;
-            }
-            Reply::line("Invalid password")
+        Question::EnablePassword { tries_left } => {
+            command::check_enable_password(visit, answer, tries_left, "Invalid password\n")
         }
         Question::ConfirmSave
         | Question::ConfirmReload
@@ -122,38 +113,11 @@ pub(super) fn answer(visit: &mut Visit<'_>, question: Question, answer: &str) ->
     }
 }
 
-fn leave(_: &mut Visit<'_>, _: &Arguments) -> Reply {
-    Reply::Leave
-}
-
 fn enable(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
-    match (&visit.line.mode, &visit.device.enable_password) {
-        (Mode::User, Some(_)) => Reply::Ask {
-            prompt: "Password: ".to_owned(),
-            question: Question::EnablePassword { tries_left: 0 },
-        },
-        _ => {
-            visit.line.mode = Mode::Privileged;
-            Reply::Silence
-        }
-    }
-}
-
-fn configure(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
-    visit.line.mode = Mode::Configure;
-    Reply::Silence
-}
-
-fn no_page(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
-    visit.line.length = 0;
-    Reply::Silence
+    command::enable(visit, 0)
 }
 
 fn page(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
     visit.line.length = 24;
     Reply::Silence
-}
-
-fn write_memory(_: &mut Visit<'_>, _: &Arguments) -> Reply {
-    Reply::Save { said: "" }
 }

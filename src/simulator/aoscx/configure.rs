@@ -2,27 +2,27 @@
 
 use std::sync::LazyLock;
 
-use super::super::command::{Action, Mode, Reply, Visit};
+use super::super::command::{self, Action, Mode, Reply, Visit};
 use super::super::grammar::{Arguments, Grammar};
 use super::port;
 
 /// Understood in every configuration mode; so is each command that shows or saves.
-const EVERYWHERE: &[(&str, Action)] = &[("end", end), ("exit", exit)];
+const EVERYWHERE: &[(&str, Action)] = &[("end", command::end), ("exit", exit)];
 
 const GLOBAL: &[(&str, Action)] = &[
-    ("interface INTERFACE", interface),
-    ("vlan <1-4094>", vlan),
-    ("no vlan <2-4094>", no_vlan),
+    ("interface INTERFACE", command::enter_interface),
+    ("vlan <1-4094>", command::enter_vlan),
+    ("no vlan <2-4094>", command::remove_vlan),
     ("class mac WORD", class),
     ("policy WORD", policy),
     ("no policy WORD", no_policy),
-    ("port-access port-security enable", silence),
-    ("no port-access port-security enable", silence),
+    ("port-access port-security enable", command::silence),
+    ("no port-access port-security enable", command::silence),
 ];
 
-const VLAN: &[(&str, Action)] = &[("name WORD", vlan_name)];
+const VLAN: &[(&str, Action)] = &[("name WORD", command::vlan_name)];
 
-const CLASS: &[(&str, Action)] = &[("<1-4294967295> match any any any", silence)];
+const CLASS: &[(&str, Action)] = &[("<1-4294967295> match any any any", command::silence)];
 
 const POLICY: &[(&str, Action)] = &[
     ("<1-4294967295> class mac WORD action cir kbps <1-4294967295> cbs <1-4294967295> exceed drop", police),
@@ -47,44 +47,9 @@ pub(super) fn grammar(mode: &Mode) -> &'static Grammar<Action> {
     }
 }
 
-fn silence(_: &mut Visit<'_>, _: &Arguments) -> Reply {
-    Reply::Silence
-}
-
-fn end(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
-    visit.line.mode = Mode::Privileged;
-    Reply::Silence
-}
-
 /// From every context one is back in the global one, and from there out of the configuration mode.
 fn exit(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
     visit.line.mode = if visit.line.mode == Mode::Configure { Mode::Privileged } else { Mode::Configure };
-    Reply::Silence
-}
-
-fn interface(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
-    visit.line.mode = Mode::Interface(arguments.port(0));
-    Reply::Silence
-}
-
-fn vlan(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
-    let vlan = arguments.small(0);
-    if vlan != 1 {
-        visit.configuration().vlans.entry(vlan).or_default();
-    }
-    visit.line.mode = Mode::Vlan(vlan);
-    Reply::Silence
-}
-
-fn no_vlan(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
-    visit.configuration().vlans.remove(&arguments.small(0));
-    Reply::Silence
-}
-
-fn vlan_name(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
-    if let Mode::Vlan(vlan @ 2..) = visit.line.mode {
-        visit.configuration().vlans.insert(vlan, Some(arguments.text(0).to_owned()));
-    }
     Reply::Silence
 }
 

@@ -9,9 +9,9 @@ mod show;
 
 use std::sync::LazyLock;
 
-use super::command::{Action, Mode, Question, Reply, Visit, dispatch};
+use super::command::{self, Action, CommandTree, Mode, Question, Reply, Visit, dispatch};
 use super::filter;
-use super::grammar::{Arguments, Grammar, Misreading};
+use super::grammar::{Arguments, Misreading};
 
 pub(super) use port::port_text;
 
@@ -20,20 +20,20 @@ const CHECKPOINT: &str = "AUTO20240506063848";
 
 const USER: &[(&str, Action)] = &[
     ("enable", enable),
-    ("exit", leave),
+    ("exit", command::leave),
     ("show version", show::version),
     ("show hostname", show::hostname),
 ];
 
 const PRIVILEGED: &[(&str, Action)] = &[
-    ("disable", disable),
+    ("disable", command::disable),
     ("page", page),
-    ("page <2-1000>", page_of),
-    ("no page", no_page),
+    ("page <2-1000>", command::screen_length),
+    ("no page", command::no_paging),
     ("configure", configure_terminal),
     ("configure terminal", configure_terminal),
-    ("write memory", write_memory),
-    ("copy running-config startup-config", write_memory),
+    ("write memory", command::save),
+    ("copy running-config startup-config", command::save),
     ("checkpoint auto <1-60>", checkpoint_auto),
     ("checkpoint auto confirm", checkpoint_confirm),
     ("show running-config", show::running),
@@ -42,16 +42,7 @@ const PRIVILEGED: &[(&str, Action)] = &[
     ("boot system", reload),
 ];
 
-static IN_USER: LazyLock<Grammar<Action>> = LazyLock::new(|| Grammar::new([USER]));
-static IN_PRIVILEGED: LazyLock<Grammar<Action>> = LazyLock::new(|| Grammar::new([USER, PRIVILEGED]));
-
-fn grammar(mode: &Mode) -> &'static Grammar<Action> {
-    match mode {
-        Mode::User => &IN_USER,
-        Mode::Privileged => &IN_PRIVILEGED,
-        other => configure::grammar(other),
-    }
-}
+static TREE: LazyLock<CommandTree> = LazyLock::new(|| CommandTree::new(USER, PRIVILEGED, configure::grammar));
 
 pub(super) fn prompt(name: &str, mode: &Mode) -> String {
     match mode {
@@ -72,16 +63,11 @@ pub(super) fn run(visit: &mut Visit<'_>, line: &str) -> Reply {
         return Reply::Silence;
     }
     let (command, bar) = filter::split(line);
-    let reply = match dispatch(visit, command, grammar) {
-        Ok(reply) => reply,
-        Err(misreading) => return explain(misreading, command),
-    };
-    match (reply, bar) {
-        (Reply::Text(text), Some(bar)) => match filter::apply(&text, bar) {
-            Some(kept) => Reply::Text(kept),
-            None => Reply::line(format!("Invalid input: {bar}")),
-        },
-        (reply, _) => reply,
+    match dispatch(visit, command, &TREE) {
+        Ok(reply) => reply
+            .filtered(bar)
+            .unwrap_or_else(|| Reply::line(format!("Invalid input: {}", bar.unwrap_or_default()))),
+        Err(misreading) => explain(misreading, command),
     }
 }
 
@@ -108,17 +94,8 @@ pub(super) fn answer(_: &mut Visit<'_>, question: Question, answer: &str) -> Rep
     }
 }
 
-fn leave(_: &mut Visit<'_>, _: &Arguments) -> Reply {
-    Reply::Leave
-}
-
 fn enable(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
     visit.line.mode = Mode::Privileged;
-    Reply::Silence
-}
-
-fn disable(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
-    visit.line.mode = Mode::User;
     Reply::Silence
 }
 
@@ -127,27 +104,12 @@ fn page(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
     Reply::Silence
 }
 
-fn page_of(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
-    visit.line.length = arguments.small(0);
-    Reply::Silence
-}
-
-fn no_page(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
-    visit.line.length = 0;
-    Reply::Silence
-}
-
 /// Whether one of several may configure isn't in the guides; the test's order is told in words of its own.
-fn configure_terminal(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
+fn configure_terminal(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
     if visit.faults.strike_configure() {
         return Reply::line("The configuration is locked by another session.");
     }
-    visit.line.mode = Mode::Configure;
-    Reply::Silence
-}
-
-fn write_memory(_: &mut Visit<'_>, _: &Arguments) -> Reply {
-    Reply::Save { said: "" }
+    command::enter_configuration(visit, arguments)
 }
 
 fn checkpoint_auto(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {

@@ -1,30 +1,30 @@
 //! Interface context of AOS-CX: an access port's VLAN, policies and port security, and how the running configuration
 //! prints them.
 
-use super::super::command::{Action, Reply, Visit};
+use super::super::command::{self, Action, Reply, Visit};
 use super::super::configuration::{Configuration, PortConfig};
 use super::super::grammar::Arguments;
 use super::super::personality::Personality;
 
 pub(super) const COMMANDS: &[(&str, Action)] = &[
-    ("shutdown", shutdown),
-    ("no shutdown", no_shutdown),
-    ("description LINE", description),
-    ("no description", no_description),
+    ("shutdown", command::shutdown),
+    ("no shutdown", command::no_shutdown),
+    ("description LINE", command::description),
+    ("no description", command::no_description),
     ("routing", routing),
     ("no routing", no_routing),
     ("vlan access <1-4094>", access_vlan),
-    ("no vlan access", no_access_vlan),
+    ("no vlan access", command::default_vlan),
     ("apply policy WORD in", policy_in),
-    ("no apply policy WORD in", no_policy_in),
+    ("no apply policy WORD in", command::no_policy_in),
     ("apply policy WORD out", policy_out),
-    ("no apply policy WORD out", no_policy_out),
-    ("port-access port-security enable", security),
-    ("no port-access port-security enable", no_security),
-    ("port-access port-security client-limit <1-64>", client_limit),
-    ("no port-access port-security client-limit", no_client_limit),
+    ("no apply policy WORD out", command::no_policy_out),
+    ("port-access port-security enable", command::port_security),
+    ("no port-access port-security enable", command::no_port_security),
+    ("port-access port-security client-limit <1-64>", command::max_mac),
+    ("no port-access port-security client-limit", command::one_mac),
     ("port-access port-security mac-address MAC", mac_address),
-    ("no port-access port-security mac-address MAC", no_mac_address),
+    ("no port-access port-security mac-address MAC", command::remove_mac),
 ];
 
 /// `show running-config interface`, as it is printed.
@@ -69,35 +69,13 @@ fn with_colons(mac: &str) -> String {
     (0..6).map(|n| &digits[2 * n..2 * n + 2]).collect::<Vec<_>>().join(":")
 }
 
-fn edit(visit: &mut Visit<'_>, change: impl FnOnce(&mut PortConfig)) -> Reply {
-    let port = visit.port();
-    change(visit.configuration().port_mut(port));
-    Reply::Silence
-}
-
-fn shutdown(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
-    edit(visit, |port| port.enabled = false)
-}
-
-fn no_shutdown(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
-    edit(visit, |port| port.enabled = true)
-}
-
-fn description(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
-    edit(visit, |port| port.description = Some(arguments.text(0).to_owned()))
-}
-
-fn no_description(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
-    edit(visit, |port| port.description = None)
-}
-
 /// What makes it a port of a VLAN goes.
 fn routing(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
-    edit(visit, |port| (port.mode_access, port.access_vlan) = (false, 1))
+    visit.edit_port(|port| (port.mode_access, port.access_vlan) = (false, 1))
 }
 
 fn no_routing(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
-    edit(visit, |port| port.mode_access = true)
+    visit.edit_port(|port| port.mode_access = true)
 }
 
 fn access_vlan(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
@@ -105,11 +83,7 @@ fn access_vlan(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
     if !visit.configuration().has_vlan(vlan) {
         return Reply::line(format!("VLAN {vlan} doesn't exist"));
     }
-    edit(visit, |port| port.access_vlan = vlan)
-}
-
-fn no_access_vlan(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
-    edit(visit, |port| port.access_vlan = 1)
+    visit.edit_port(|port| port.access_vlan = vlan)
 }
 
 /// A policy must be there before it is applied.
@@ -117,39 +91,15 @@ fn apply(visit: &mut Visit<'_>, name: &str, change: impl FnOnce(&mut PortConfig,
     if !visit.configuration().policies.contains_key(name) {
         return Reply::line(format!("Policy {name} doesn't exist"));
     }
-    edit(visit, |port| change(port, name.to_owned()))
+    visit.edit_port(|port| change(port, name.to_owned()))
 }
 
 fn policy_in(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
     apply(visit, arguments.text(0), |port, name| port.service_policy_in = Some(name))
 }
 
-fn no_policy_in(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
-    edit(visit, |port| port.service_policy_in = None)
-}
-
 fn policy_out(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
     apply(visit, arguments.text(0), |port, name| port.service_policy_out = Some(name))
-}
-
-fn no_policy_out(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
-    edit(visit, |port| port.service_policy_out = None)
-}
-
-fn security(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
-    edit(visit, |port| port.port_security = true)
-}
-
-fn no_security(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
-    edit(visit, |port| port.port_security = false)
-}
-
-fn client_limit(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
-    edit(visit, |port| port.max_mac = arguments.small(0))
-}
-
-fn no_client_limit(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
-    edit(visit, |port| port.max_mac = 1)
 }
 
 /// No more of them than the limit lets in.
@@ -165,9 +115,4 @@ fn mac_address(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
     }
     port.static_macs.push(mac);
     Reply::Silence
-}
-
-fn no_mac_address(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
-    let mac = arguments.text(0).to_owned();
-    edit(visit, |port| port.static_macs.retain(|held| *held != mac))
 }

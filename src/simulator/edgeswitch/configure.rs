@@ -3,20 +3,23 @@
 
 use std::sync::LazyLock;
 
-use super::super::command::{Action, Mode, Reply, Visit};
+use super::super::command::{self, Action, Mode, Reply, Visit};
 use super::super::grammar::{Arguments, Grammar};
 use super::port;
 
-const OUT: &[(&str, Action)] = &[("exit", exit)];
+const OUT: &[(&str, Action)] = &[("exit", command::exit)];
 
 /// The VLAN database knows no `end`.
-const END: &[(&str, Action)] = &[("end", end)];
+const END: &[(&str, Action)] = &[("end", command::end)];
 
-const VLAN_DATABASE: &[(&str, Action)] =
-    &[("vlan <2-4093>", vlan), ("no vlan <2-4093>", no_vlan), ("vlan name <2-4093> LINE", vlan_name)];
+const VLAN_DATABASE: &[(&str, Action)] = &[
+    ("vlan <2-4093>", vlan),
+    ("no vlan <2-4093>", command::remove_vlan),
+    ("vlan name <2-4093> LINE", vlan_name),
+];
 
 const GLOBAL: &[(&str, Action)] = &[
-    ("interface INTERFACE", interface),
+    ("interface INTERFACE", command::enter_interface),
     ("port-security", port_security),
     ("no port-security", no_port_security),
     ("class-map match-all WORD", class_map),
@@ -28,7 +31,7 @@ const GLOBAL: &[(&str, Action)] = &[
 
 const CLASS_MAP: &[(&str, Action)] = &[("match any", match_any)];
 
-const POLICY_MAP: &[(&str, Action)] = &[("class WORD", class), ("no class WORD", no_class)];
+const POLICY_MAP: &[(&str, Action)] = &[("class WORD", class), ("no class WORD", command::remove_class)];
 
 const POLICY_CLASS: &[(&str, Action)] = &[(
     "police-simple <1-4294967295> <1-128> conform-action {transmit|drop} violate-action {transmit|drop}",
@@ -53,34 +56,14 @@ pub(super) fn grammar(mode: &Mode) -> &'static Grammar<Action> {
     }
 }
 
-fn end(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
-    visit.line.mode = Mode::Privileged;
-    Reply::Silence
-}
-
-fn exit(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
-    visit.line.mode = visit.line.mode.parent().unwrap_or(Mode::Privileged);
-    Reply::Silence
-}
-
 fn vlan(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
     visit.configuration().vlans.entry(arguments.small(0)).or_default();
-    Reply::Silence
-}
-
-fn no_vlan(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
-    visit.configuration().vlans.remove(&arguments.small(0));
     Reply::Silence
 }
 
 fn vlan_name(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
     let name = arguments.text(1).trim_matches('"').to_owned();
     visit.configuration().vlans.insert(arguments.small(0), Some(name));
-    Reply::Silence
-}
-
-fn interface(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
-    visit.line.mode = Mode::Interface(arguments.port(0));
     Reply::Silence
 }
 
@@ -133,30 +116,15 @@ fn no_policy_map(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
 }
 
 fn class(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
-    let class = arguments.text(0).to_owned();
-    if !visit.configuration().classes.contains_key(&class) {
+    if !visit.configuration().classes.contains_key(arguments.text(0)) {
         return Reply::line("\nClass does not exist.");
     }
-    if let Mode::PolicyMap(map) = visit.line.mode.clone() {
-        visit.configuration().policies.entry(map.clone()).or_default().entry(class.clone()).or_default();
-        visit.line.mode = Mode::PolicyClass { map, class };
-    }
-    Reply::Silence
-}
-
-fn no_class(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
-    if let Mode::PolicyMap(map) = visit.line.mode.clone() {
-        visit.configuration().policies.entry(map).or_default().remove(arguments.text(0));
-    }
-    Reply::Silence
+    command::enter_class(visit, arguments)
 }
 
 fn police_simple(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
     let (rate, burst) = (arguments.number(0), arguments.number(1));
     let (conform, violate) = (arguments.text(2), arguments.text(3));
     let policer = format!("-simple {rate} {burst} conform-action {conform} violate-action {violate}");
-    if let Mode::PolicyClass { map, class } = visit.line.mode.clone() {
-        visit.configuration().policies.entry(map).or_default().insert(class, Some(policer));
-    }
-    Reply::Silence
+    command::set_policer(visit, Some(policer))
 }

@@ -10,9 +10,9 @@ mod show;
 
 use std::sync::LazyLock;
 
-use super::command::{Action, Mode, Question, Reply, Visit};
+use super::command::{self, Action, CommandTree, Mode, Question, Reply, Visit};
 use super::filter;
-use super::grammar::{Arguments, Grammar, Misreading};
+use super::grammar::{Arguments, Misreading};
 use super::personality::Personality;
 
 pub(super) use port::port_text;
@@ -22,17 +22,21 @@ pub(super) const MORE: &str = "--More-- or (q)uit";
 pub(super) const SAVED: &str =
     "\nConfig file 'startup-config' created successfully .\n\n\nConfiguration Saved!\n";
 
-const USER: &[(&str, Action)] =
-    &[("enable", enable), ("logout", leave), ("quit", leave), ("show version", show::version)];
+const USER: &[(&str, Action)] = &[
+    ("enable", enable),
+    ("logout", command::leave),
+    ("quit", command::leave),
+    ("show version", show::version),
+];
 
 const PRIVILEGED: &[(&str, Action)] = &[
-    ("disable", disable),
-    ("exit", disable),
-    ("configure", configure),
+    ("disable", command::disable),
+    ("exit", command::disable),
+    ("configure", command::enter_configuration),
     ("vlan database", vlan_database),
-    ("terminal length <0-48>", terminal_length),
+    ("terminal length <0-48>", command::screen_length),
     ("write memory", write_memory),
-    ("write memory confirm", write_at_once),
+    ("write memory confirm", command::save),
     ("reload", reload),
     ("show running-config", show::running),
     ("show running-config interface INTERFACE", show::running_interface),
@@ -44,16 +48,7 @@ const PRIVILEGED: &[(&str, Action)] = &[
     ("show policy-map WORD", show::policy_map),
 ];
 
-static IN_USER: LazyLock<Grammar<Action>> = LazyLock::new(|| Grammar::new([USER]));
-static IN_PRIVILEGED: LazyLock<Grammar<Action>> = LazyLock::new(|| Grammar::new([USER, PRIVILEGED]));
-
-fn grammar(mode: &Mode) -> &'static Grammar<Action> {
-    match mode {
-        Mode::User => &IN_USER,
-        Mode::Privileged => &IN_PRIVILEGED,
-        other => configure::grammar(other),
-    }
-}
+static TREE: LazyLock<CommandTree> = LazyLock::new(|| CommandTree::new(USER, PRIVILEGED, configure::grammar));
 
 pub(super) fn prompt(name: &str, mode: &Mode) -> String {
     let place = match mode {
@@ -71,17 +66,11 @@ pub(super) fn prompt(name: &str, mode: &Mode) -> String {
 
 pub(super) fn run(visit: &mut Visit<'_>, line: &str) -> Reply {
     let (command, bar) = filter::split(line);
-    let read = grammar(&visit.line.mode).read(command, visit.interfaces());
-    let reply = match read {
-        Ok((action, arguments)) => action(visit, &arguments),
-        Err(misreading) => return explain(misreading, line),
-    };
-    match (reply, bar) {
-        (Reply::Text(text), Some(bar)) => match filter::apply(&text, bar) {
-            Some(kept) => Reply::Text(kept),
-            None => explain(Misreading::Invalid { column: line.find('|').unwrap_or(0) }, line),
-        },
-        (reply, _) => reply,
+    match TREE.grammar(&visit.line.mode).read(command, visit.interfaces()) {
+        Ok((action, arguments)) => action(visit, &arguments)
+            .filtered(bar)
+            .unwrap_or_else(|| explain(Misreading::Invalid { column: line.find('|').unwrap_or(0) }, line)),
+        Err(misreading) => explain(misreading, line),
     }
 }
 
@@ -107,22 +96,14 @@ fn is_interface(rest: &str) -> bool {
 
 pub(super) fn answer(visit: &mut Visit<'_>, question: Question, answer: &str) -> Reply {
     match question {
-        Question::EnablePassword { .. } => {
-            if visit.device.enable_password.as_deref() == Some(answer) {
-                visit.line.mode = Mode::Privileged;
-                return Reply::Silence;
-            }
-            Reply::line("Incorrect Password!")
+        Question::EnablePassword { tries_left } => {
+            command::check_enable_password(visit, answer, tries_left, "Incorrect Password!\n")
         }
         Question::ConfirmSave if answer == "y" => Reply::Save { said: "" },
         Question::ConfirmSave => Reply::line("\nConfiguration Not Saved!"),
         Question::ConfirmReload if answer.starts_with('y') => Reply::Reboot,
         Question::ConfirmReload | Question::SaveDestination | Question::LeaveUncommitted => Reply::Silence,
     }
-}
-
-fn leave(_: &mut Visit<'_>, _: &Arguments) -> Reply {
-    Reply::Leave
 }
 
 /// It asks whether or not there is a password.
@@ -136,23 +117,8 @@ fn enable(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
     }
 }
 
-fn disable(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
-    visit.line.mode = Mode::User;
-    Reply::Silence
-}
-
-fn configure(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
-    visit.line.mode = Mode::Configure;
-    Reply::Silence
-}
-
 fn vlan_database(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
     visit.line.mode = Mode::VlanDatabase;
-    Reply::Silence
-}
-
-fn terminal_length(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
-    visit.line.length = arguments.small(0);
     Reply::Silence
 }
 
@@ -161,10 +127,6 @@ fn write_memory(_: &mut Visit<'_>, _: &Arguments) -> Reply {
                   Management interfaces will not be available during this time.\n\n\
                   Are you sure you want to save? (y/n) ";
     Reply::Ask { prompt: prompt.to_owned(), question: Question::ConfirmSave }
-}
-
-fn write_at_once(_: &mut Visit<'_>, _: &Arguments) -> Reply {
-    Reply::Save { said: "" }
 }
 
 fn reload(_: &mut Visit<'_>, _: &Arguments) -> Reply {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::super::command::{Action, Reply, Visit};
+use super::super::command::{self, Action, Reply, Visit};
 use super::super::configuration::{Configuration, PortConfig, StaticMac};
 use super::super::grammar::Arguments;
 use super::super::personality::Personality;
@@ -17,23 +17,23 @@ const SLOW: &str = "\nWarning: The use of large numbers of VLANs or interfaces m
                     delays in applying the configuration.\n";
 
 pub(super) const COMMANDS: &[(&str, Action)] = &[
-    ("shutdown", shutdown),
-    ("no shutdown", no_shutdown),
+    ("shutdown", command::shutdown),
+    ("no shutdown", command::no_shutdown),
     ("description LINE", description),
-    ("no description", no_description),
+    ("no description", command::no_description),
     ("vlan pvid <1-4093>", pvid),
-    ("no vlan pvid", no_pvid),
+    ("no vlan pvid", command::default_vlan),
     ("vlan participation {include|exclude|auto} WORD", participation),
-    ("traffic-shape <0-100>", silence),
+    ("traffic-shape <0-100>", command::silence),
     ("service-policy in WORD", policy_in),
     ("service-policy out WORD", policy_out),
-    ("no service-policy in WORD", no_policy_in),
-    ("no service-policy out WORD", no_policy_out),
-    ("port-security", port_security),
-    ("no port-security", no_port_security),
+    ("no service-policy in WORD", command::no_policy_in),
+    ("no service-policy out WORD", command::no_policy_out),
+    ("port-security", command::port_security),
+    ("no port-security", command::no_port_security),
     ("port-security max-dynamic <0-600>", max_dynamic),
     ("no port-security max-dynamic", no_max_dynamic),
-    ("port-security max-static <0-20>", max_static),
+    ("port-security max-static <0-20>", command::max_mac),
     ("no port-security max-static", no_max_static),
     ("port-security mac-address MAC <1-4093>", mac),
     ("no port-security mac-address MAC <1-4093>", no_mac),
@@ -96,31 +96,9 @@ pub(super) fn memberships(running: &Configuration, port: u16) -> BTreeSet<u16> {
     vlans
 }
 
-fn edit(visit: &mut Visit<'_>, change: impl FnOnce(&mut PortConfig)) -> Reply {
-    let port = visit.port();
-    change(visit.configuration().port_mut(port));
-    Reply::Silence
-}
-
-fn silence(_: &mut Visit<'_>, _: &Arguments) -> Reply {
-    Reply::Silence
-}
-
-fn shutdown(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
-    edit(visit, |port| port.enabled = false)
-}
-
-fn no_shutdown(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
-    edit(visit, |port| port.enabled = true)
-}
-
 fn description(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
     let text = arguments.text(0).trim_matches(['\'', '"']).to_owned();
-    edit(visit, |port| port.description = Some(text))
-}
-
-fn no_description(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
-    edit(visit, |port| port.description = None)
+    visit.edit_port(|port| port.description = Some(text))
 }
 
 fn pvid(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
@@ -128,11 +106,7 @@ fn pvid(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
     if !visit.configuration().has_vlan(vlan) {
         return Reply::line("\nFailed to set the port VLAN id: the VLAN does not exist.");
     }
-    edit(visit, |port| port.access_vlan = vlan)
-}
-
-fn no_pvid(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
-    edit(visit, |port| port.access_vlan = 1)
+    visit.edit_port(|port| port.access_vlan = vlan)
 }
 
 fn participation(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
@@ -144,7 +118,7 @@ fn participation(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
         "exclude" => Some(false),
         _ => None,
     };
-    edit(visit, |port| {
+    visit.edit_port(|port| {
         for vlan in vlans {
             // Every port is in VLAN 1 as shipped.
             match told.filter(|is_in| !(*is_in && vlan == 1)) {
@@ -176,48 +150,28 @@ fn attach(visit: &mut Visit<'_>, name: &str, way: &str) -> Result<String, Reply>
 
 fn policy_in(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
     match attach(visit, arguments.text(0), "in") {
-        Ok(name) => edit(visit, |port| port.service_policy_in = Some(name)),
+        Ok(name) => visit.edit_port(|port| port.service_policy_in = Some(name)),
         Err(refusal) => refusal,
     }
 }
 
 fn policy_out(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
     match attach(visit, arguments.text(0), "out") {
-        Ok(name) => edit(visit, |port| port.service_policy_out = Some(name)),
+        Ok(name) => visit.edit_port(|port| port.service_policy_out = Some(name)),
         Err(refusal) => refusal,
     }
 }
 
-fn no_policy_in(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
-    edit(visit, |port| port.service_policy_in = None)
-}
-
-fn no_policy_out(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
-    edit(visit, |port| port.service_policy_out = None)
-}
-
-fn port_security(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
-    edit(visit, |port| port.port_security = true)
-}
-
-fn no_port_security(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
-    edit(visit, |port| port.port_security = false)
-}
-
 fn max_dynamic(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
-    edit(visit, |port| port.max_dynamic = arguments.small(0))
+    visit.edit_port(|port| port.max_dynamic = arguments.small(0))
 }
 
 fn no_max_dynamic(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
-    edit(visit, |port| port.max_dynamic = MOST_DYNAMIC)
-}
-
-fn max_static(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
-    edit(visit, |port| port.max_mac = arguments.small(0))
+    visit.edit_port(|port| port.max_dynamic = MOST_DYNAMIC)
 }
 
 fn no_max_static(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
-    edit(visit, |port| port.max_mac = MOST_STATIC)
+    visit.edit_port(|port| port.max_mac = MOST_STATIC)
 }
 
 fn mac(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use super::super::command::{Action, Mode, Reply, Visit};
+use super::super::command::{self, Action, Mode, Reply, Visit};
 use super::super::configuration::StaticMac;
 use super::super::grammar::{Arguments, Grammar};
 use super::{port, session, show};
@@ -15,15 +15,15 @@ const EVERYWHERE: &[(&str, Action)] = &[
     ("commit timer WORD", session::commit_for_a_time),
     ("abort", session::abort),
     ("show LINE", show_from_configuration),
-    ("write", super::write_memory),
-    ("write memory", super::write_memory),
+    ("write", command::save),
+    ("write memory", command::save),
 ];
 
 const GLOBAL: &[(&str, Action)] = &[
-    ("interface INTERFACE", interface),
+    ("interface INTERFACE", command::enter_interface),
     ("default interface INTERFACE", default_interface),
-    ("vlan <1-4094>", vlan),
-    ("no vlan <2-4094>", no_vlan),
+    ("vlan <1-4094>", command::enter_vlan),
+    ("no vlan <2-4094>", command::remove_vlan),
     ("policy-map type {quality-of-service|qos} WORD", policy_map),
     ("no policy-map type {quality-of-service|qos} WORD", no_policy_map),
     ("mac address-table static MAC vlan <1-4094> interface INTERFACE", static_mac),
@@ -31,9 +31,10 @@ const GLOBAL: &[(&str, Action)] = &[
     ("no mac address-table static MAC vlan <1-4094> interface INTERFACE", no_static_mac),
 ];
 
-const VLAN: &[(&str, Action)] = &[("name WORD", vlan_name), ("no name", no_vlan_name)];
+const VLAN: &[(&str, Action)] = &[("name WORD", command::vlan_name), ("no name", command::no_vlan_name)];
 
-const POLICY_MAP: &[(&str, Action)] = &[("class WORD", class), ("no class WORD", no_class)];
+const POLICY_MAP: &[(&str, Action)] =
+    &[("class WORD", command::enter_class), ("no class WORD", command::remove_class)];
 
 const POLICY_CLASS: &[(&str, Action)] = &[
     ("police rate <1-100000000000> {bps|kbps|mbps|gbps}", police_rate),
@@ -91,42 +92,8 @@ fn show_from_configuration(visit: &mut Visit<'_>, arguments: &Arguments) -> Repl
     reply
 }
 
-fn interface(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
-    visit.line.mode = Mode::Interface(arguments.port(0));
-    Reply::Silence
-}
-
 fn default_interface(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
     visit.configuration().reset_port(arguments.port(0));
-    Reply::Silence
-}
-
-fn vlan(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
-    let vlan = arguments.small(0);
-    if vlan != 1 {
-        visit.configuration().vlans.entry(vlan).or_default();
-    }
-    visit.line.mode = Mode::Vlan(vlan);
-    Reply::Silence
-}
-
-fn no_vlan(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
-    visit.configuration().vlans.remove(&arguments.small(0));
-    Reply::Silence
-}
-
-fn vlan_name(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
-    name_vlan(visit, Some(arguments.text(0).to_owned()))
-}
-
-fn no_vlan_name(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
-    name_vlan(visit, None)
-}
-
-fn name_vlan(visit: &mut Visit<'_>, name: Option<String>) -> Reply {
-    if let Mode::Vlan(vlan @ 2..) = visit.line.mode {
-        visit.configuration().vlans.insert(vlan, name);
-    }
     Reply::Silence
 }
 
@@ -144,41 +111,18 @@ fn no_policy_map(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
     Reply::Silence
 }
 
-fn class(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
-    let class = arguments.text(0).to_owned();
-    if let Mode::PolicyMap(map) = visit.line.mode.clone() {
-        visit.configuration().policies.entry(map.clone()).or_default().entry(class.clone()).or_default();
-        visit.line.mode = Mode::PolicyClass { map, class };
-    }
-    Reply::Silence
-}
-
-fn no_class(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
-    if let Mode::PolicyMap(map) = visit.line.mode.clone() {
-        visit.configuration().policies.entry(map).or_default().remove(arguments.text(0));
-    }
-    Reply::Silence
-}
-
 fn police_rate(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
-    set_policer(visit, Some(format!("rate {} {}", arguments.number(0), arguments.text(1))))
+    command::set_policer(visit, Some(format!("rate {} {}", arguments.number(0), arguments.text(1))))
 }
 
 fn police_rate_and_burst(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
     let (rate, unit) = (arguments.number(0), arguments.text(1));
     let (burst, size) = (arguments.number(2), arguments.text(3));
-    set_policer(visit, Some(format!("rate {rate} {unit} burst-size {burst} {size}")))
+    command::set_policer(visit, Some(format!("rate {rate} {unit} burst-size {burst} {size}")))
 }
 
 fn no_police(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
-    set_policer(visit, None)
-}
-
-fn set_policer(visit: &mut Visit<'_>, policer: Option<String>) -> Reply {
-    if let Mode::PolicyClass { map, class } = visit.line.mode.clone() {
-        visit.configuration().policies.entry(map).or_default().insert(class, policer);
-    }
-    Reply::Silence
+    command::set_policer(visit, None)
 }
 
 /// One entry for an address in a VLAN: a second one moves it.

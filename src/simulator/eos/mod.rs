@@ -10,17 +10,17 @@ mod show;
 
 use std::sync::LazyLock;
 
-use super::command::{Action, Line, Mode, Question, Reply, Visit, dispatch};
+use super::command::{self, Action, CommandTree, Line, Mode, Question, Reply, Visit, dispatch};
 use super::filter;
-use super::grammar::{Arguments, Grammar, Misreading};
+use super::grammar::{Arguments, Misreading};
 use super::personality::Personality;
 
 pub(super) use port::port_text;
 
 const USER: &[(&str, Action)] = &[
     ("enable", enable),
-    ("exit", leave),
-    ("logout", leave),
+    ("exit", command::leave),
+    ("logout", command::leave),
     ("terminal length <0-32767>", terminal_length),
     ("terminal width <10-32767>", terminal_width),
     ("show version", show::version),
@@ -30,18 +30,18 @@ const USER: &[(&str, Action)] = &[
 ];
 
 const PRIVILEGED: &[(&str, Action)] = &[
-    ("disable", disable),
+    ("disable", command::disable),
     ("configure", configure_terminal),
     ("configure terminal", configure_terminal),
     ("configure session", session::open_unnamed),
     ("configure session WORD", session::open),
     ("configure session WORD abort", session::abort_named),
     ("configure session WORD commit", session::commit_named),
-    ("terminal monitor", silence),
-    ("no terminal monitor", silence),
-    ("write", write_memory),
-    ("write memory", write_memory),
-    ("copy running-config startup-config", write_memory),
+    ("terminal monitor", command::silence),
+    ("no terminal monitor", command::silence),
+    ("write", command::save),
+    ("write memory", command::save),
+    ("copy running-config startup-config", command::save),
     ("reload", reload),
     ("show running-config", show::running),
     ("show running-config interfaces INTERFACE", show::running_interface),
@@ -63,16 +63,7 @@ const PRIVILEGED: &[(&str, Action)] = &[
     ("show session-config named WORD diffs", session::show_named_differences),
 ];
 
-static IN_USER: LazyLock<Grammar<Action>> = LazyLock::new(|| Grammar::new([USER]));
-static IN_PRIVILEGED: LazyLock<Grammar<Action>> = LazyLock::new(|| Grammar::new([USER, PRIVILEGED]));
-
-fn grammar(mode: &Mode) -> &'static Grammar<Action> {
-    match mode {
-        Mode::User => &IN_USER,
-        Mode::Privileged => &IN_PRIVILEGED,
-        other => configure::grammar(other),
-    }
-}
+static TREE: LazyLock<CommandTree> = LazyLock::new(|| CommandTree::new(USER, PRIVILEGED, configure::grammar));
 
 /// Characters of a session's name in the prompt.
 const SHOWN_OF_SESSION: usize = 6;
@@ -99,16 +90,9 @@ pub(super) fn run(visit: &mut Visit<'_>, line: &str) -> Reply {
         return Reply::Silence;
     }
     let (command, bar) = filter::split(line);
-    let reply = match dispatch(visit, command, grammar) {
-        Ok(reply) => reply,
-        Err(misreading) => return explain(misreading),
-    };
-    match (reply, bar) {
-        (Reply::Text(text), Some(bar)) => match filter::apply(&text, bar) {
-            Some(kept) => Reply::Text(kept),
-            None => explain(Misreading::Invalid { column: 0 }),
-        },
-        (reply, _) => reply,
+    match dispatch(visit, command, &TREE) {
+        Ok(reply) => reply.filtered(bar).unwrap_or_else(|| explain(Misreading::Invalid { column: 0 })),
+        Err(misreading) => explain(misreading),
     }
 }
 
@@ -123,14 +107,7 @@ fn explain(misreading: Misreading) -> Reply {
 pub(super) fn answer(visit: &mut Visit<'_>, question: Question, answer: &str) -> Reply {
     match question {
         Question::EnablePassword { tries_left } => {
-            if visit.device.enable_password.as_deref() == Some(answer) {
-                visit.line.mode = Mode::Privileged;
-                return Reply::Silence;
-            }
-            match tries_left {
-                0 => Reply::line("% Bad secret"),
-                left => ask_enable_password(left - 1),
-            }
+            command::check_enable_password(visit, answer, tries_left, "% Bad secret\n")
         }
         Question::ConfirmReload if answer.is_empty() || answer.starts_with('y') => Reply::Reboot,
         Question::ConfirmReload
@@ -140,32 +117,9 @@ pub(super) fn answer(visit: &mut Visit<'_>, question: Question, answer: &str) ->
     }
 }
 
-fn silence(_: &mut Visit<'_>, _: &Arguments) -> Reply {
-    Reply::Silence
-}
-
-fn leave(_: &mut Visit<'_>, _: &Arguments) -> Reply {
-    Reply::Leave
-}
-
-fn ask_enable_password(tries_left: u8) -> Reply {
-    Reply::Ask { prompt: "Password: ".to_owned(), question: Question::EnablePassword { tries_left } }
-}
-
 /// Without an enable password, which is how EOS is shipped, nothing is asked.
 fn enable(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
-    match (&visit.line.mode, &visit.device.enable_password) {
-        (Mode::User, Some(_)) => ask_enable_password(2),
-        _ => {
-            visit.line.mode = Mode::Privileged;
-            Reply::Silence
-        }
-    }
-}
-
-fn disable(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
-    visit.line.mode = Mode::User;
-    Reply::Silence
+    command::enable(visit, 2)
 }
 
 fn terminal_length(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
@@ -181,16 +135,11 @@ fn terminal_width(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
     Reply::line(format!("Width set to {} columns.", visit.line.width))
 }
 
-fn configure_terminal(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
+fn configure_terminal(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
     if visit.faults.strike_configure() {
         return Reply::line("% Unable to run this command (configuration is locked by another user)");
     }
-    visit.line.mode = Mode::Configure;
-    Reply::Silence
-}
-
-fn write_memory(_: &mut Visit<'_>, _: &Arguments) -> Reply {
-    Reply::Save { said: "" }
+    command::enter_configuration(visit, arguments)
 }
 
 fn reload(_: &mut Visit<'_>, _: &Arguments) -> Reply {

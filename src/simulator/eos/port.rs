@@ -1,35 +1,36 @@
 //! Interface mode of EOS: an access port's VLAN, rate and port security, and the port's lines in the running
 //! configuration.
 
-use super::super::command::{Action, Reply, Visit};
+use super::super::command::{self, Action, Reply, Visit};
 use super::super::configuration::{Configuration, PortConfig};
 use super::super::grammar::Arguments;
 use super::super::personality::Personality;
 
+/// Access is the mode that EOS ports are shipped in, and is not written down.
 pub(super) const COMMANDS: &[(&str, Action)] = &[
-    ("shutdown", shutdown),
-    ("no shutdown", no_shutdown),
-    ("description LINE", description),
-    ("no description", no_description),
-    ("switchport", silence),
-    ("switchport mode access", silence),
-    ("no switchport mode", silence),
+    ("shutdown", command::shutdown),
+    ("no shutdown", command::no_shutdown),
+    ("description LINE", command::description),
+    ("no description", command::no_description),
+    ("switchport", command::silence),
+    ("switchport mode access", command::silence),
+    ("no switchport mode", command::silence),
     ("switchport access vlan <1-4094>", access_vlan),
-    ("no switchport access vlan", no_access_vlan),
-    ("default switchport access vlan", no_access_vlan),
-    ("spanning-tree portfast", silence),
+    ("no switchport access vlan", command::default_vlan),
+    ("default switchport access vlan", command::default_vlan),
+    ("spanning-tree portfast", command::silence),
     ("shape rate <1-100000000>", shape_kbps),
     ("shape rate <1-100000000> {kbps|mbps|gbps}", shape),
     ("no shape rate", no_shape),
     ("service-policy type {qos|quality-of-service} input WORD", policy_in),
-    ("no service-policy type {qos|quality-of-service} input", no_policy_in),
-    ("no service-policy type {qos|quality-of-service} input WORD", no_policy_in),
-    ("switchport port-security", port_security),
+    ("no service-policy type {qos|quality-of-service} input", command::no_policy_in),
+    ("no service-policy type {qos|quality-of-service} input WORD", command::no_policy_in),
+    ("switchport port-security", command::port_security),
     ("no switchport port-security", no_port_security),
-    ("switchport port-security maximum <1-1000>", maximum),
-    ("no switchport port-security maximum", no_maximum),
+    ("switchport port-security maximum <1-1000>", command::max_mac),
+    ("no switchport port-security maximum", command::one_mac),
     ("switchport port-security violation {protect|shutdown}", violation),
-    ("no switchport port-security violation", no_violation),
+    ("no switchport port-security violation", command::no_violation),
 ];
 
 /// `show running-config interfaces`, as it is printed.
@@ -64,44 +65,13 @@ fn security_lines(config: &PortConfig) -> Vec<String> {
     lines
 }
 
-fn edit(visit: &mut Visit<'_>, change: impl FnOnce(&mut PortConfig)) -> Reply {
-    let port = visit.port();
-    change(visit.configuration().port_mut(port));
-    Reply::Silence
-}
-
-/// Access is the mode that EOS ports are shipped in, and is not written down.
-fn silence(_: &mut Visit<'_>, _: &Arguments) -> Reply {
-    Reply::Silence
-}
-
-fn shutdown(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
-    edit(visit, |port| port.enabled = false)
-}
-
-fn no_shutdown(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
-    edit(visit, |port| port.enabled = true)
-}
-
-fn description(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
-    edit(visit, |port| port.description = Some(arguments.text(0).to_owned()))
-}
-
-fn no_description(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
-    edit(visit, |port| port.description = None)
-}
-
 /// A VLAN that doesn't exist is taken without a word, and not created.
 fn access_vlan(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
-    edit(visit, |port| port.access_vlan = arguments.small(0))
-}
-
-fn no_access_vlan(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
-    edit(visit, |port| port.access_vlan = 1)
+    visit.edit_port(|port| port.access_vlan = arguments.small(0))
 }
 
 fn shape_kbps(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
-    edit(visit, |port| port.shape_kbps = Some(arguments.number(0)))
+    visit.edit_port(|port| port.shape_kbps = Some(arguments.number(0)))
 }
 
 fn shape(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
@@ -110,11 +80,11 @@ fn shape(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
         "mbps" => 1_000,
         _ => 1,
     };
-    edit(visit, |port| port.shape_kbps = Some(arguments.number(0) * kbps))
+    visit.edit_port(|port| port.shape_kbps = Some(arguments.number(0) * kbps))
 }
 
 fn no_shape(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
-    edit(visit, |port| port.shape_kbps = None)
+    visit.edit_port(|port| port.shape_kbps = None)
 }
 
 /// Unlike IOS, EOS replaces the policy that is attached.
@@ -123,39 +93,19 @@ fn policy_in(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
     if !visit.configuration().policies.contains_key(&name) {
         return Reply::line(format!("% Policy map {name} not configured"));
     }
-    edit(visit, |port| port.service_policy_in = Some(name))
-}
-
-fn no_policy_in(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
-    edit(visit, |port| port.service_policy_in = None)
-}
-
-fn port_security(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
-    edit(visit, |port| port.port_security = true)
+    visit.edit_port(|port| port.service_policy_in = Some(name))
 }
 
 /// Its settings go with it.
 fn no_port_security(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
-    edit(visit, |port| {
+    visit.edit_port(|port| {
         port.port_security = false;
         port.max_mac = 1;
         port.violation = None;
     })
 }
 
-fn maximum(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
-    edit(visit, |port| port.max_mac = arguments.small(0))
-}
-
-fn no_maximum(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
-    edit(visit, |port| port.max_mac = 1)
-}
-
 fn violation(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
     let mode = arguments.text(0);
-    edit(visit, |port| port.violation = (mode != "shutdown").then(|| mode.to_owned()))
-}
-
-fn no_violation(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
-    edit(visit, |port| port.violation = None)
+    visit.edit_port(|port| port.violation = (mode != "shutdown").then(|| mode.to_owned()))
 }

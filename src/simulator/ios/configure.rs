@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use super::super::command::{Action, Mode, Reply, Visit};
+use super::super::command::{self, Action, Mode, Reply, Visit};
 use super::super::grammar::{Arguments, Grammar};
 use super::port;
 
@@ -10,19 +10,19 @@ use super::port;
 const EVERYWHERE: &[(&str, Action)] = &[("end", end), ("exit", exit), ("do LINE", do_exec)];
 
 const GLOBAL: &[(&str, Action)] = &[
-    ("interface INTERFACE", interface),
+    ("interface INTERFACE", command::enter_interface),
     ("default interface INTERFACE", default_interface),
-    ("vlan <1-4094>", vlan),
-    ("no vlan <2-4094>", no_vlan),
+    ("vlan <1-4094>", command::enter_vlan),
+    ("no vlan <2-4094>", command::remove_vlan),
     ("policy-map WORD", policy_map),
     ("no policy-map WORD", no_policy_map),
-    ("no ip domain-lookup", silence),
-    ("no logging console", silence),
+    ("no ip domain-lookup", command::silence),
+    ("no logging console", command::silence),
 ];
 
 const VLAN: &[(&str, Action)] = &[("name WORD", vlan_name), ("no name", no_vlan_name)];
 
-const POLICY_MAP: &[(&str, Action)] = &[("class WORD", class), ("no class WORD", no_class)];
+const POLICY_MAP: &[(&str, Action)] = &[("class WORD", class), ("no class WORD", command::remove_class)];
 
 const POLICY_CLASS: &[(&str, Action)] = &[
     ("police <8000-100000000000>", police),
@@ -35,9 +35,9 @@ const POLICY_CLASS: &[(&str, Action)] = &[
 ];
 
 const POLICE: &[(&str, Action)] = &[
-    ("conform-action transmit", silence),
-    ("exceed-action drop", silence),
-    ("violate-action drop", silence),
+    ("conform-action transmit", command::silence),
+    ("exceed-action drop", command::silence),
+    ("violate-action drop", command::silence),
 ];
 
 static IN_GLOBAL: LazyLock<Grammar<Action>> = LazyLock::new(|| Grammar::new([EVERYWHERE, GLOBAL]));
@@ -59,10 +59,6 @@ pub(super) fn grammar(mode: &Mode) -> &'static Grammar<Action> {
             &IN_GLOBAL
         }
     }
-}
-
-fn silence(_: &mut Visit<'_>, _: &Arguments) -> Reply {
-    Reply::Silence
 }
 
 fn end(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
@@ -90,11 +86,6 @@ fn do_exec(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
     reply
 }
 
-fn interface(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
-    visit.line.mode = Mode::Interface(arguments.port(0));
-    Reply::Silence
-}
-
 fn default_interface(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
     let port = arguments.port(0);
     visit.configuration().reset_port(port);
@@ -102,37 +93,19 @@ fn default_interface(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
     Reply::line(format!("Interface {name} set to default configuration"))
 }
 
-fn vlan(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
-    let vlan = arguments.small(0);
-    if vlan != 1 {
-        visit.configuration().vlans.entry(vlan).or_default();
-    }
-    visit.line.mode = Mode::Vlan(vlan);
-    Reply::Silence
-}
-
-fn no_vlan(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
-    visit.configuration().vlans.remove(&arguments.small(0));
-    Reply::Silence
-}
-
 fn vlan_name(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
-    name_vlan(visit, Some(arguments.text(0).to_owned()))
+    name_vlan(visit, arguments, command::vlan_name)
 }
 
-fn no_vlan_name(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
-    name_vlan(visit, None)
+fn no_vlan_name(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
+    name_vlan(visit, arguments, command::no_vlan_name)
 }
 
-fn name_vlan(visit: &mut Visit<'_>, name: Option<String>) -> Reply {
-    match visit.line.mode {
-        Mode::Vlan(1) => return Reply::line("Default VLAN 1 may not have its name changed."),
-        Mode::Vlan(vlan) => {
-            visit.configuration().vlans.insert(vlan, name);
-        }
-        _ => {}
+fn name_vlan(visit: &mut Visit<'_>, arguments: &Arguments, name: Action) -> Reply {
+    if visit.line.mode == Mode::Vlan(1) {
+        return Reply::line("Default VLAN 1 may not have its name changed.");
     }
-    Reply::Silence
+    name(visit, arguments)
 }
 
 fn policy_map(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
@@ -151,28 +124,17 @@ fn no_policy_map(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
 }
 
 fn class(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
-    let class = arguments.text(0).to_owned();
+    let class = arguments.text(0);
     if class != "class-default" {
         return Reply::line(format!("% class map {class} not configured"));
     }
-    if let Mode::PolicyMap(map) = visit.line.mode.clone() {
-        visit.configuration().policies.entry(map.clone()).or_default().entry(class.clone()).or_default();
-        visit.line.mode = Mode::PolicyClass { map, class };
-    }
-    Reply::Silence
-}
-
-fn no_class(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
-    if let Mode::PolicyMap(map) = visit.line.mode.clone() {
-        visit.configuration().policies.entry(map).or_default().remove(arguments.text(0));
-    }
-    Reply::Silence
+    command::enter_class(visit, arguments)
 }
 
 /// Every spelling is kept, and printed, as a committed information rate.
 fn police(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
     let rate = arguments.number(0);
-    set_policer(visit, Some(format!("cir {rate}")));
+    command::set_policer(visit, Some(format!("cir {rate}")));
     if let Mode::PolicyClass { map, class } = visit.line.mode.clone() {
         visit.line.mode = Mode::Police { map, class };
     }
@@ -180,12 +142,5 @@ fn police(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
 }
 
 fn no_police(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
-    set_policer(visit, None);
-    Reply::Silence
-}
-
-fn set_policer(visit: &mut Visit<'_>, policer: Option<String>) {
-    if let Mode::PolicyClass { map, class } = visit.line.mode.clone() {
-        visit.configuration().policies.entry(map).or_default().insert(class, policer);
-    }
+    command::set_policer(visit, None)
 }

@@ -9,9 +9,9 @@ mod show;
 
 use std::sync::LazyLock;
 
-use super::command::{Action, Mode, Question, Reply, Visit, dispatch};
+use super::command::{self, Action, CommandTree, Mode, Question, Reply, Visit, dispatch};
 use super::filter;
-use super::grammar::{Arguments, Grammar, Misreading};
+use super::grammar::{Arguments, Misreading};
 
 pub(super) use port::port_text;
 
@@ -20,9 +20,9 @@ const NAME_IN_CONFIGURATION: usize = 20;
 
 const USER: &[(&str, Action)] = &[
     ("enable", enable),
-    ("exit", leave),
-    ("logout", leave),
-    ("terminal length <0-512>", terminal_length),
+    ("exit", command::leave),
+    ("logout", command::leave),
+    ("terminal length <0-512>", command::screen_length),
     ("terminal width <0-512>", terminal_width),
     ("show version", show::version),
     ("show privilege", show::privilege),
@@ -31,11 +31,11 @@ const USER: &[(&str, Action)] = &[
 ];
 
 const PRIVILEGED: &[(&str, Action)] = &[
-    ("disable", disable),
+    ("disable", command::disable),
     ("configure terminal", configure_terminal),
     ("configure terminal lock", configure_terminal_lock),
-    ("terminal monitor", silence),
-    ("terminal no monitor", silence),
+    ("terminal monitor", command::silence),
+    ("terminal no monitor", command::silence),
     ("write", write_memory),
     ("write memory", write_memory),
     ("copy running-config startup-config", copy_running_to_startup),
@@ -54,16 +54,7 @@ const PRIVILEGED: &[(&str, Action)] = &[
     ("show configuration lock", show::configuration_lock),
 ];
 
-static IN_USER: LazyLock<Grammar<Action>> = LazyLock::new(|| Grammar::new([USER]));
-static IN_PRIVILEGED: LazyLock<Grammar<Action>> = LazyLock::new(|| Grammar::new([USER, PRIVILEGED]));
-
-fn grammar(mode: &Mode) -> &'static Grammar<Action> {
-    match mode {
-        Mode::User => &IN_USER,
-        Mode::Privileged => &IN_PRIVILEGED,
-        other => configure::grammar(other),
-    }
-}
+static TREE: LazyLock<CommandTree> = LazyLock::new(|| CommandTree::new(USER, PRIVILEGED, configure::grammar));
 
 pub(super) fn prompt(name: &str, mode: &Mode) -> String {
     let suffix = match mode {
@@ -87,16 +78,12 @@ pub(super) fn run(visit: &mut Visit<'_>, line: &str) -> Reply {
     }
     let (command, bar) = filter::split(line);
     let before = prompt(&visit.device.name, &visit.line.mode);
-    let reply = match dispatch(visit, command, grammar) {
-        Ok(reply) => reply,
-        Err(misreading) => return explain(misreading, &before, line),
-    };
-    match (reply, bar) {
-        (Reply::Text(text), Some(bar)) => match filter::apply(&text, bar) {
-            Some(kept) => Reply::Text(kept),
-            None => explain(Misreading::Invalid { column: line.find('|').unwrap_or(0) + 2 }, &before, line),
-        },
-        (reply, _) => reply,
+    match dispatch(visit, command, &TREE) {
+        Ok(reply) => reply.filtered(bar).unwrap_or_else(|| {
+            let column = line.find('|').unwrap_or(0) + 2;
+            explain(Misreading::Invalid { column }, &before, line)
+        }),
+        Err(misreading) => explain(misreading, &before, line),
     }
 }
 
@@ -115,14 +102,7 @@ fn explain(misreading: Misreading, prompt: &str, line: &str) -> Reply {
 pub(super) fn answer(visit: &mut Visit<'_>, question: Question, answer: &str) -> Reply {
     match question {
         Question::EnablePassword { tries_left } => {
-            if visit.device.enable_password.as_deref() == Some(answer) {
-                visit.line.mode = Mode::Privileged;
-                return Reply::Silence;
-            }
-            match tries_left {
-                0 => Reply::Text("% Bad secrets\n\n".to_owned()),
-                left => ask_enable_password(left - 1),
-            }
+            command::check_enable_password(visit, answer, tries_left, "% Bad secrets\n\n")
         }
         Question::SaveDestination if answer.is_empty() || answer == "startup-config" => SAVE,
         Question::SaveDestination => Reply::line("%Error copying (Invalid argument)"),
@@ -133,34 +113,12 @@ pub(super) fn answer(visit: &mut Visit<'_>, question: Question, answer: &str) ->
 
 const SAVE: Reply = Reply::Save { said: "Building configuration...\n" };
 
-fn silence(_: &mut Visit<'_>, _: &Arguments) -> Reply {
-    Reply::Silence
-}
-
-fn leave(_: &mut Visit<'_>, _: &Arguments) -> Reply {
-    Reply::Leave
-}
-
-fn ask_enable_password(tries_left: u8) -> Reply {
-    Reply::Ask { prompt: "Password: ".to_owned(), question: Question::EnablePassword { tries_left } }
-}
-
 fn enable(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
     match (&visit.line.mode, &visit.device.enable_password) {
-        (Mode::User, Some(_)) => ask_enable_password(2),
+        (Mode::User, Some(_)) => command::ask_enable_password(2),
         (Mode::User, None) => Reply::line("% No password set"),
         _ => Reply::Silence,
     }
-}
-
-fn disable(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
-    visit.line.mode = Mode::User;
-    Reply::Silence
-}
-
-fn terminal_length(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
-    visit.line.length = arguments.small(0);
-    Reply::Silence
 }
 
 fn terminal_width(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {

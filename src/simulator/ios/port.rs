@@ -1,45 +1,46 @@
 //! Interface mode of IOS: an access port's VLAN, rate and port security, the refusals that Cisco documents for
 //! them, and the port's lines in the running configuration.
 
-use super::super::command::{Action, Reply, Visit};
+use super::super::command::{self, Action, Reply, Visit};
 use super::super::configuration::{Configuration, PortConfig};
 use super::super::grammar::Arguments;
 use super::super::personality::Personality;
 
+/// Of the violation modes `shutdown` is the factory's.
 pub(super) const COMMANDS: &[(&str, Action)] = &[
-    ("shutdown", shutdown),
-    ("no shutdown", no_shutdown),
-    ("description LINE", description),
-    ("no description", no_description),
-    ("switchport", silence),
+    ("shutdown", command::shutdown),
+    ("no shutdown", command::no_shutdown),
+    ("description LINE", command::description),
+    ("no description", command::no_description),
+    ("switchport", command::silence),
     ("switchport mode access", mode_access),
     ("no switchport mode", no_mode),
     ("no switchport mode access", no_mode),
     ("switchport access vlan <1-4094>", access_vlan),
-    ("no switchport access vlan", no_access_vlan),
-    ("no switchport access vlan <1-4094>", no_access_vlan),
-    ("switchport nonegotiate", silence),
-    ("spanning-tree portfast", silence),
+    ("no switchport access vlan", command::default_vlan),
+    ("no switchport access vlan <1-4094>", command::default_vlan),
+    ("switchport nonegotiate", command::silence),
+    ("spanning-tree portfast", command::silence),
     ("service-policy input WORD", policy_in),
     ("service-policy output WORD", policy_out),
-    ("no service-policy input", no_policy_in),
-    ("no service-policy input WORD", no_policy_in),
-    ("no service-policy output", no_policy_out),
-    ("no service-policy output WORD", no_policy_out),
+    ("no service-policy input", command::no_policy_in),
+    ("no service-policy input WORD", command::no_policy_in),
+    ("no service-policy output", command::no_policy_out),
+    ("no service-policy output WORD", command::no_policy_out),
     ("switchport port-security", port_security),
-    ("no switchport port-security", no_port_security),
+    ("no switchport port-security", command::no_port_security),
     ("switchport port-security maximum <1-4097>", maximum),
     ("no switchport port-security maximum", no_maximum),
     ("no switchport port-security maximum <1-4097>", no_maximum),
     ("switchport port-security violation protect", protect),
     ("switchport port-security violation restrict", restrict),
-    ("switchport port-security violation shutdown", no_violation),
-    ("no switchport port-security violation", no_violation),
-    ("no switchport port-security violation protect", no_violation),
-    ("no switchport port-security violation restrict", no_violation),
-    ("no switchport port-security violation shutdown", no_violation),
+    ("switchport port-security violation shutdown", command::no_violation),
+    ("no switchport port-security violation", command::no_violation),
+    ("no switchport port-security violation protect", command::no_violation),
+    ("no switchport port-security violation restrict", command::no_violation),
+    ("no switchport port-security violation shutdown", command::no_violation),
     ("switchport port-security mac-address MAC", mac),
-    ("no switchport port-security mac-address MAC", no_mac),
+    ("no switchport port-security mac-address MAC", command::remove_mac),
 ];
 
 /// `show running-config interface`, as it is printed.
@@ -84,60 +85,30 @@ fn security_lines(config: &PortConfig) -> Vec<String> {
     lines
 }
 
-fn edit(visit: &mut Visit<'_>, change: impl FnOnce(&mut PortConfig)) -> Reply {
-    let port = visit.port();
-    change(visit.configuration().port_mut(port));
-    Reply::Silence
-}
-
 fn current(visit: &mut Visit<'_>) -> PortConfig {
     let port = visit.port();
     visit.configuration().port(port)
 }
 
-fn silence(_: &mut Visit<'_>, _: &Arguments) -> Reply {
-    Reply::Silence
-}
-
-fn shutdown(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
-    edit(visit, |port| port.enabled = false)
-}
-
-fn no_shutdown(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
-    edit(visit, |port| port.enabled = true)
-}
-
-fn description(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
-    edit(visit, |port| port.description = Some(arguments.text(0).to_owned()))
-}
-
-fn no_description(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
-    edit(visit, |port| port.description = None)
-}
-
 fn mode_access(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
-    edit(visit, |port| port.mode_access = true)
+    visit.edit_port(|port| port.mode_access = true)
 }
 
 fn no_mode(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
     if current(visit).port_security {
         return rejected(visit, "has port security enabled");
     }
-    edit(visit, |port| port.mode_access = false)
+    visit.edit_port(|port| port.mode_access = false)
 }
 
 fn access_vlan(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
     let vlan = arguments.small(0);
-    edit(visit, |port| port.access_vlan = vlan);
+    visit.edit_port(|port| port.access_vlan = vlan);
     if visit.configuration().has_vlan(vlan) {
         return Reply::Silence;
     }
     visit.configuration().vlans.insert(vlan, None);
     Reply::line(format!("% Access VLAN does not exist. Creating vlan {vlan}"))
-}
-
-fn no_access_vlan(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
-    edit(visit, |port| port.access_vlan = 1)
 }
 
 fn known_policy(visit: &mut Visit<'_>, arguments: &Arguments) -> Result<String, Reply> {
@@ -153,7 +124,7 @@ fn policy_in(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
         Ok(_) if is_other(&current(visit).service_policy_in, arguments) => {
             already_attached(visit, arguments, "input")
         }
-        Ok(name) => edit(visit, |port| port.service_policy_in = Some(name)),
+        Ok(name) => visit.edit_port(|port| port.service_policy_in = Some(name)),
         Err(refusal) => refusal,
     }
 }
@@ -163,7 +134,7 @@ fn policy_out(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
         Ok(_) if is_other(&current(visit).service_policy_out, arguments) => {
             already_attached(visit, arguments, "output")
         }
-        Ok(name) => edit(visit, |port| port.service_policy_out = Some(name)),
+        Ok(name) => visit.edit_port(|port| port.service_policy_out = Some(name)),
         Err(refusal) => refusal,
     }
 }
@@ -183,14 +154,6 @@ fn already_attached(visit: &mut Visit<'_>, arguments: &Arguments, direction: &st
     ))
 }
 
-fn no_policy_in(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
-    edit(visit, |port| port.service_policy_in = None)
-}
-
-fn no_policy_out(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
-    edit(visit, |port| port.service_policy_out = None)
-}
-
 fn rejected(visit: &Visit<'_>, why: &str) -> Reply {
     let name = visit.device.personality.port_name(visit.port());
     Reply::line(format!("Command rejected: {name} {why}."))
@@ -200,11 +163,7 @@ fn port_security(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
     if !current(visit).mode_access {
         return rejected(visit, "is a dynamic port");
     }
-    edit(visit, |port| port.port_security = true)
-}
-
-fn no_port_security(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
-    edit(visit, |port| port.port_security = false)
+    visit.edit_port(|port| port.port_security = true)
 }
 
 fn maximum(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
@@ -212,27 +171,22 @@ fn maximum(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
     if current(visit).static_macs.len() > usize::from(maximum) {
         return Reply::line("Maximum is less than number of currently secured mac-addresses.");
     }
-    edit(visit, |port| port.max_mac = maximum)
+    visit.edit_port(|port| port.max_mac = maximum)
 }
 
 fn no_maximum(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
     if current(visit).static_macs.len() > 1 {
         return Reply::line("Maximum is less than number of currently secured mac-addresses.");
     }
-    edit(visit, |port| port.max_mac = 1)
+    visit.edit_port(|port| port.max_mac = 1)
 }
 
 fn protect(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
-    edit(visit, |port| port.violation = Some("protect".to_owned()))
+    visit.edit_port(|port| port.violation = Some("protect".to_owned()))
 }
 
 fn restrict(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
-    edit(visit, |port| port.violation = Some("restrict".to_owned()))
-}
-
-/// `shutdown` is the factory's violation mode.
-fn no_violation(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
-    edit(visit, |port| port.violation = None)
+    visit.edit_port(|port| port.violation = Some("restrict".to_owned()))
 }
 
 fn mac(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
@@ -253,9 +207,5 @@ fn mac(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
             "Total secure mac-addresses on interface {name} has reached maximum limit."
         ));
     }
-    edit(visit, |port| port.static_macs.push(mac))
-}
-
-fn no_mac(visit: &mut Visit<'_>, arguments: &Arguments) -> Reply {
-    edit(visit, |port| port.static_macs.retain(|held| held != arguments.text(0)))
+    visit.edit_port(|port| port.static_macs.push(mac))
 }

@@ -13,7 +13,7 @@ mod statements;
 
 use std::sync::LazyLock;
 
-use super::command::{Action, Line, Mode, Question, Reply, Visit};
+use super::command::{self, Action, Line, Mode, Question, Reply, Visit};
 use super::device::Device;
 use super::grammar::{Arguments, Grammar, Misreading};
 
@@ -23,8 +23,8 @@ pub(super) use statements::{Statements, port_text, put_port, view};
 const OPERATIONAL: &[(&str, Action)] = &[
     ("configure", configure::enter_exclusive),
     ("configure exclusive", configure::enter_exclusive),
-    ("exit", leave),
-    ("quit", leave),
+    ("exit", command::leave),
+    ("quit", command::leave),
     ("start shell", start_shell),
     ("set cli screen-length <0-10000>", screen_length),
     ("set cli screen-width <0-1024>", screen_width),
@@ -147,10 +147,6 @@ pub(super) fn answer(visit: &mut Visit<'_>, question: Question, answer: &str) ->
         | Question::SaveDestination
         | Question::ConfirmSave => Reply::Silence,
     }
-}
-
-fn leave(_: &mut Visit<'_>, _: &Arguments) -> Reply {
-    Reply::Leave
 }
 
 fn start_shell(visit: &mut Visit<'_>, _: &Arguments) -> Reply {

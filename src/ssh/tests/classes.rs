@@ -141,7 +141,7 @@ impl Bench {
 
 #[tokio::test]
 async fn each_way_not_to_get_in_has_its_class_and_words_on_every_device_and_leaves_nothing() {
-    for personality in ALL {
+    for personality in Personality::ALL {
         let mut bench = Bench::new(personality, |_| ()).await;
         let name = words_of(personality);
         let mut faults = vec![
@@ -227,7 +227,7 @@ async fn a_session_that_ends_at_any_line_is_lost_and_the_next_one_finds_out_what
 
 #[tokio::test]
 async fn each_refusal_has_its_class_and_words_on_every_device_and_the_session_serves_on() {
-    for personality in ALL {
+    for personality in Personality::ALL {
         let bench = Bench::new(personality, |_| ()).await;
         let name = words_of(personality);
         let mut session = bench.opened().await;

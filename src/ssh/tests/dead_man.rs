@@ -326,7 +326,7 @@ async fn each_intent_is_done_and_read_back() {
     let faster = PortConfig { down_kbps: Some(250_000), up_kbps: Some(50_000), ..live.clone() };
     let portal = VlanId::try_from(999).ok();
     let ended = PortConfig { access_vlan: portal, down_kbps: None, up_kbps: None, mac: None, ..live.clone() };
-    for personality in ALL {
+    for personality in Personality::ALL {
         let bench = Bench::new(personality, |_| ()).await;
         let mut session = bench.opened().await;
         for wanted in [&live, &suspended, &live, &faster, &ended, &suspended, &ended] {

@@ -23,7 +23,7 @@ async fn a_port_is_lit_suspended_reactivated_given_another_plan_and_handed_to_th
         portal(),
         want(None),
     ];
-    for personality in ALL {
+    for personality in Personality::ALL {
         let bench = Bench::new(personality, |_| ()).await;
         let mut session = bench.opened().await;
         for (step, wanted) in life.iter().enumerate() {
@@ -38,7 +38,7 @@ async fn a_port_is_lit_suspended_reactivated_given_another_plan_and_handed_to_th
 async fn each_step_of_a_life_is_undone() {
     let mac = Some("02:00:00:00:00:01");
     let suspended = PortConfig { enabled: false, ..want(mac) };
-    for personality in ALL {
+    for personality in Personality::ALL {
         let bench = Bench::new(personality, |_| ()).await;
         let mut session = bench.opened().await;
         for (before, wanted) in

@@ -41,7 +41,7 @@ async fn must_be_as_wanted(bench: &Bench, session: &mut Box<dyn SwitchSession>, 
 
 #[tokio::test]
 async fn many_ports_are_configured_in_one_stay_and_each_says_what_was_said_about_it() {
-    for personality in ALL {
+    for personality in Personality::ALL {
         let bench = Bench::new(personality, |_| ()).await;
         let mut session = bench.opened().await;
         drop(session.take_transcript());
