@@ -100,6 +100,8 @@ def _kbps(table: Table, direction: str) -> int | None:
 
 
 def _switch(table: Table) -> Switch:
+    if table["platform"] != "cisco_ios":
+        raise ValueError(f"{table['name']}: cisco_ios is the only platform here, not {table['platform']}")
     return Switch(
         name=table["name"],
         host=table["host"],

@@ -54,6 +54,7 @@ class SwitchAtWork:
         self._session: Session | None = None
         self._unsaved_since: float | None = None
         self._waked = asyncio.Event()
+        self.has_lock = False
 
     def wake(self) -> None:
         self._waked.set()
@@ -76,9 +77,11 @@ class SwitchAtWork:
         name = self._switch.name
         while not await self._crew.backlog.lock(name):
             await asyncio.sleep(_PAUSE_S)
+        self.has_lock = True
         try:
             await self._work()
         finally:
+            self.has_lock = False
             self._drop_session()
             with suppress(RedisError):
                 await self._crew.backlog.release(name)

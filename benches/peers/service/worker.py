@@ -77,9 +77,14 @@ class Worker:
         while True:
             await asyncio.sleep(LEASE_S / 3)
             with suppress(RedisError):
-                for name in await self._crew.backlog.renew(list(self._tasks)) if self._tasks else []:
-                    _log.warning("%s: the lock is somebody else's", name)
-                    self._tasks[name].cancel()
+                await self._renew()
+
+    async def _renew(self) -> None:
+        held = [name for name, at_work in self._at_work.items() if at_work.has_lock]
+        for name in await self._crew.backlog.renew(held) if held else []:
+            _log.warning("%s: the lock is somebody else's", name)
+            if name in self._tasks:
+                self._tasks[name].cancel()
 
     async def sweep(self) -> None:
         """First what an earlier process left, then what was announced and not heard."""
