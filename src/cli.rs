@@ -1,5 +1,10 @@
 //! The command line: what can be asked of the binary. What each command does is elsewhere.
 
+pub mod bench;
+
+pub use bench::{Arrival, BenchArgs, BenchStore};
+
+use bench::BenchAction;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
@@ -99,6 +104,12 @@ pub enum Command {
     Simulate(SimulateArgs),
     /// See it work: simulated switches, a webhook receiver and the service in one process.
     Demo(DemoArgs),
+    /// Measure the service under a load of its own, as its partners and its switches see it.
+    Bench {
+        /// What is measured.
+        #[command(subcommand)]
+        action: BenchAction,
+    },
     /// Torture the service: real processes, simulated switches and partners, faults drawn from a seed; then judge from outside.
     #[command(after_help = TORTURE)]
     Torture(TortureArgs),
