@@ -1,5 +1,10 @@
 //! The command line: what can be asked of the binary. What each command does is elsewhere.
 
+pub mod bench;
+
+pub use bench::{Arrival, BenchArgs, BenchStore};
+
+use bench::BenchAction;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
@@ -95,10 +100,16 @@ pub enum Command {
     Release(ReleaseArgs),
     /// List events that could not be delivered.
     DeadLetters(StoreArgs),
-    /// Run simulated switches, real SSH servers on loopback, until Ctrl-C.
+    /// Run simulated switches, real SSH servers on loopback, until Ctrl-C or SIGTERM.
     Simulate(SimulateArgs),
     /// See it work: simulated switches, a webhook receiver and the service in one process.
     Demo(DemoArgs),
+    /// Measure the service under a load of its own, as its partners and its switches see it.
+    Bench {
+        /// What is measured.
+        #[command(subcommand)]
+        action: BenchAction,
+    },
     /// Torture the service: real processes, simulated switches and partners, faults drawn from a seed; then judge from outside.
     #[command(after_help = TORTURE)]
     Torture(TortureArgs),
@@ -311,9 +322,18 @@ pub struct SimulateArgs {
     /// How long each command takes, in milliseconds.
     #[arg(long, default_value_t = 20)]
     pub latency_ms: u64,
+    /// By how much more or less each takes, in milliseconds, evenly spread.
+    #[arg(long, default_value_t = 0)]
+    pub spread_ms: u64,
     /// How long a save takes, in milliseconds.
     #[arg(long, default_value_t = 1000)]
     pub save_ms: u64,
+    /// The share of the sessions that are cut in the middle, from 0 to 1.
+    #[arg(long, default_value_t = 0.0)]
+    pub faults: f64,
+    /// Where to write at the end, as JSON lines, when each session, each line that names a port, and each save was.
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
     /// Where to write the `[[switch]]` tables of an inventory.
     #[arg(long, value_name = "FILE")]
     pub inventory_out: Option<PathBuf>,

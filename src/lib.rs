@@ -1,8 +1,9 @@
 //! Switchyard turns a paid checkout into a live switch port: exactly once, over SSH, with a signed webhook.
 //!
 //! This crate touches: HTTP, the store's file, SSH, webhooks, and the simulated devices that stand at the other end. What is
-//! decided is decided in `switchyard_actors`. Only [`startup`] and the demo name siblings.
+//! decided is decided in `switchyard_actors`. Only [`startup`], the demo and the bench name siblings.
 
+pub mod bench;
 #[cfg(any(test, feature = "fail-points"))]
 pub mod checker;
 pub mod cli;
@@ -18,7 +19,6 @@ pub mod http;
 pub mod inventory;
 pub mod machine;
 pub mod operations;
-#[cfg(any(test, feature = "fail-points"))]
 pub mod redis_lab;
 pub mod signals;
 pub mod simulator;

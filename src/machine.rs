@@ -1,7 +1,7 @@
 //! The machine's own clocks and chance, as the graph takes them.
 
 use rustix::time::{ClockId, clock_gettime};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use switchyard_actors::domain::time::UnixMillis;
 use switchyard_actors::ports::{Clock, Entropy};
 use time::OffsetDateTime;
@@ -52,6 +52,18 @@ impl Entropy for SystemEntropy {
     }
 }
 
+/// A moment on the monotonic clock, in nanoseconds: what all processes of the machine call it.
+#[must_use]
+pub fn monotonic_nanos(at: Instant) -> u64 {
+    let (now, clock) = (Instant::now(), Duration::try_from(clock_gettime(ClockId::Monotonic)));
+    let clock = clock.expect("no time before the machine's start");
+    let there = match at.checked_duration_since(now) {
+        Some(ahead) => clock + ahead,
+        None => clock.saturating_sub(now.duration_since(at)),
+    };
+    u64::try_from(there.as_nanos()).unwrap_or(u64::MAX)
+}
+
 /// A moment as people read it, to the second, in UTC; one beyond the year 9999 is shown as the beginning of time.
 ///
 /// # Panics
@@ -71,6 +83,14 @@ mod tests {
     fn the_uptime_never_goes_back() {
         let times: Vec<_> = (0..1_000).map(|_| SystemClock.uptime()).collect();
         assert!(times.is_sorted() && times[0] > Duration::ZERO);
+    }
+
+    #[test]
+    fn a_moment_is_as_far_from_another_on_the_shared_clock_as_it_is_here() {
+        let (now, apart) = (Instant::now(), Duration::from_millis(250));
+        let (before, after) = (monotonic_nanos(now), monotonic_nanos(now + apart));
+        let seen = Duration::from_nanos(after - before);
+        assert!(seen.abs_diff(apart) < Duration::from_millis(50), "{seen:?}");
     }
 
     #[test]

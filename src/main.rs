@@ -3,6 +3,7 @@
 use anyhow::Context as _;
 use clap::Parser;
 use std::process::ExitCode;
+use switchyard::cli::bench::BenchAction;
 use switchyard::cli::{
     Cli, Command, InventoryAction, PlatformAction, ServeArgs, StoreAction, SwitchAction, TortureArgs,
 };
@@ -10,7 +11,7 @@ use switchyard::commands;
 use switchyard::config::Config;
 use switchyard::signals::StopSignal;
 use switchyard::startup::Application;
-use switchyard::{demo, telemetry};
+use switchyard::{bench, demo, telemetry};
 
 fn main() -> ExitCode {
     #[cfg(feature = "fail-points")]
@@ -42,6 +43,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Release(args) => commands::release(args).await?,
         Command::DeadLetters(args) => commands::dead_letters(args).await?,
         Command::Simulate(args) => commands::simulate(args).await?,
+        Command::Bench { action: BenchAction::Switches(args) } => return bench::run(&args).await,
         Command::Torture(args) => return torture(args).await,
         Command::ApiKey { sandbox } => commands::new_api_key(sandbox),
         Command::Demo(args) => {

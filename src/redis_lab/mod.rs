@@ -1,4 +1,4 @@
-//! Real Redis servers for tests and fault runs: started in folders of their own on free ports, killed, paused, started
+//! Real Redis servers for tests, fault runs and benches: started in folders of their own on free ports, killed, paused, started
 //! again, and gone when dropped.
 //!
 //! ```text

@@ -197,6 +197,7 @@ impl Handler for Connection {
             return session.channel_failure(channel);
         };
         session.channel_success(channel)?;
+        self.seat.switch.shell_opened(self.seat.session);
         let shell = Shell::new(self.seat.switch.clone(), self.seat.session, opened, session.handle());
         self.shell = Some(tokio::spawn(shell.run()).abort_handle());
         Ok(())
@@ -212,6 +213,7 @@ impl Handler for Connection {
             return session.channel_failure(channel);
         };
         session.channel_success(channel)?;
+        self.seat.switch.shell_opened(self.seat.session);
         while self.commands.try_join_next().is_some() {}
         let line = String::from_utf8_lossy(command).into_owned();
         self.commands.spawn(exec::run(self.seat.switch.clone(), self.seat.session, opened, line));

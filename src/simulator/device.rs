@@ -11,7 +11,6 @@ use super::configuration::Configuration;
 use super::dead_man::{DeadMan, MINUTE};
 use super::junos::{self, Commit};
 use super::plan::PortReading;
-use super::switch::REMEMBERED_COMMANDS;
 
 /// A switch in a rack has been up for weeks when the service first meets it, so that a reboot shows: its uptime
 /// goes backwards.
@@ -46,6 +45,8 @@ pub(super) struct Device {
     pub vty_lines: usize,
     /// What it showed of single ports; the oldest go first.
     pub readings: VecDeque<PortReading>,
+    /// So many.
+    pub remembered: usize,
     up_since: Instant,
     up_before: Duration,
 }
@@ -87,6 +88,7 @@ impl Device {
             users: Vec::new(),
             vty_lines: 16,
             readings: VecDeque::new(),
+            remembered: 0,
             up_since: Instant::now(),
             up_before: UPTIME_AT_START,
         }
@@ -130,11 +132,14 @@ impl Device {
 
     /// Remembers what it shows of a port.
     pub fn show_port(&mut self, port: u16, at: Instant) {
+        if self.remembered == 0 {
+            return;
+        }
         let config = self.running.port_with_table(port);
         let policies = [&config.service_policy_in, &config.service_policy_out];
         let policers = policies.into_iter().flatten().map(|name| (name.clone(), self.running.policer(name)));
         let (port, policers) = (self.personality.port_name(port), policers.collect());
-        if self.readings.len() == REMEMBERED_COMMANDS {
+        if self.readings.len() == self.remembered {
             self.readings.pop_front();
         }
         self.readings.push_back(PortReading { port, at, config, policers });

@@ -2,6 +2,8 @@
 //!
 //! Deterministic for a seed, so that a failing test fails again.
 
+use super::chance::Chance;
+
 const LOG_MESSAGE: &[u8] =
     b"\r\n*Mar  1 00:07:12.345: %SYS-5-CONFIG_I: Configured from console by admin on vty0 (10.0.0.1)\r\n";
 
@@ -21,15 +23,9 @@ pub(super) fn garble(output: &[u8], seed: u64) -> Vec<u8> {
     garbled
 }
 
-/// xorshift64: enough for noise, and no dependency on a random source.
 fn noise(seed: u64) -> impl Iterator<Item = u8> {
-    let mut state = seed | 1;
-    std::iter::repeat_with(move || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state >> 24) as u8
-    })
+    let mut chance = Chance::new(seed);
+    std::iter::repeat_with(move || (chance.number() >> 24) as u8)
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@
 
 mod aos_s;
 mod aoscx;
+mod chance;
 mod command;
 mod configuration;
 mod connection;
@@ -34,17 +35,21 @@ mod pager;
 mod personality;
 mod plan;
 pub mod receiver;
+mod report;
 mod routeros;
 mod shell;
 mod stream;
 mod switch;
-
+mod temper;
 #[cfg(test)]
 mod tests;
+mod times;
 
+pub use chance::Chance;
 pub use configuration::PortConfig;
 pub use faults::{FallBack, Fault};
 pub use fleet::{Addressing, SimulatedFleet};
 pub use personality::Personality;
 pub use plan::{PortReading, ReceivedCommand, SeenSession, SwitchCounts, SwitchPlan};
+pub use report::{Sighting, read_sightings, write_sightings};
 pub use switch::SimulatedSwitch;

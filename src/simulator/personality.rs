@@ -271,6 +271,18 @@ impl Personality {
         number.strip_prefix(self.interface_prefix())?.parse().ok().filter(|port| *port > 0)
     }
 
+    /// The port that a line names, if it names one.
+    pub(super) fn port_in(self, line: &str) -> Option<u16> {
+        let is_apart = |c: char| !(c.is_ascii_alphanumeric() || matches!(c, '/' | '-'));
+        let mut before = "";
+        line.split(is_apart).filter(|word| !word.is_empty()).find_map(|word| {
+            // Where a port's name is a bare number, most numbers are none.
+            let can_be = self != Self::AosS || aos_s::is_before_port(before);
+            before = word;
+            can_be.then(|| self.parse_port(word)).flatten()
+        })
+    }
+
     /// In the spelling that tests read, if the device takes this one.
     pub(super) fn parse_mac(self, text: &str) -> Option<String> {
         let (dotted, colons) = (is_grouped(text, '.', 3, 4), is_grouped(text, ':', 6, 2));
@@ -320,6 +332,25 @@ mod tests {
         assert_eq!(Personality::Ios.parse_port("Gi1/0/0"), None);
         assert_eq!(Personality::Eos.parse_port("Ethernet1/1"), None);
         assert_eq!(Personality::EdgeSwitch.parse_port("1/7"), None);
+    }
+
+    #[test]
+    fn a_line_names_a_port_in_whatever_place_and_a_number_that_is_none_is_not_taken_for_it() {
+        for (personality, line, port) in [
+            (Personality::Ios, "show running-config interface GigabitEthernet1/0/7", Some(7)),
+            (Personality::Ios, "interface Gi1/0/7", Some(7)),
+            (Personality::Ios, "switchport access vlan 142", None),
+            (Personality::Eos, "mac address-table static 0011.2233.4455 vlan 9 interface Ethernet7", Some(7)),
+            (Personality::Junos, "set interfaces ge-0/0/7 unit 0 family ethernet-switching", Some(7)),
+            (Personality::Aoscx, "interface 1/1/7", Some(7)),
+            (Personality::Aoscx, "vlan access 142", None),
+            (Personality::EdgeSwitch, "show running-config interface 0/7", Some(7)),
+            (Personality::AosS, "interface 7 rate-limit all in kbps 20000", Some(7)),
+            (Personality::AosS, "vlan 142", None),
+            (Personality::RouterOs, "/interface/bridge/port/print where interface=ether7", Some(7)),
+        ] {
+            assert_eq!(personality.port_in(line), port, "{line}");
+        }
     }
 
     #[test]

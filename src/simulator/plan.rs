@@ -12,6 +12,9 @@ use super::Personality;
 use super::configuration::PortConfig;
 use super::dead_man::MINUTE;
 
+/// A switch of a long run gets some tens of thousands.
+const REMEMBERED: usize = 100_000;
+
 /// What one switch is made of.
 #[derive(Clone)]
 pub struct SwitchPlan {
@@ -32,6 +35,10 @@ pub struct SwitchPlan {
     pub enable_password: Option<String>,
     /// Between a line and its output.
     pub command_latency: Duration,
+    /// It takes as much more or less, evenly spread.
+    pub latency_spread: Duration,
+    /// The share of its sessions that it cuts in the middle, from 0 to 1.
+    pub dropped_sessions: f64,
     /// How far away it is: what comes is as old as this when the switch hears it.
     pub round_trip: Duration,
     /// How long a save to start-up configuration takes.
@@ -42,6 +49,11 @@ pub struct SwitchPlan {
     pub refuses_comments: bool,
     /// Sessions at once; TCP is closed before the identification line when they are all taken.
     pub vty_lines: usize,
+    /// How many lines and readings it remembers; the oldest go first. What it showed of ports came of lines: where a
+    /// reading is gone, a line is.
+    pub remembered: usize,
+    /// Whether it keeps the times that [`SimulatedSwitch::sightings`](super::SimulatedSwitch::sightings) tells.
+    pub keeps_times: bool,
 }
 
 impl SwitchPlan {
@@ -59,11 +71,15 @@ impl SwitchPlan {
             login_asks_again: false,
             enable_password: None,
             command_latency: Duration::ZERO,
+            latency_spread: Duration::ZERO,
+            dropped_sessions: 0.0,
             round_trip: Duration::ZERO,
             save_latency: Duration::ZERO,
             minute: MINUTE,
             refuses_comments: false,
             vty_lines: 16,
+            remembered: REMEMBERED,
+            keeps_times: false,
         }
     }
 }

@@ -209,8 +209,13 @@ impl WebhookReceiver {
 
     /// Those after the first so many.
     pub fn deliveries_from(&self, first: usize) -> Vec<Delivery> {
+        self.look_from(first, Delivery::clone)
+    }
+
+    /// What is to be known of those after the first so many, without a copy of each.
+    pub fn look_from<T>(&self, first: usize, look: impl FnMut(&Delivery) -> T) -> Vec<T> {
         let ledger = self.desk.ledger();
-        ledger.deliveries.get(first..).map(<[_]>::to_vec).unwrap_or_default()
+        ledger.deliveries.get(first..).unwrap_or_default().iter().map(look).collect()
     }
 
     /// Moves on with each request.

@@ -19,10 +19,8 @@ use super::device::Device;
 use super::faults::{FallBack, Fault, FaultBook, Strike, Welcome};
 use super::plan::{PortReading, ReceivedCommand, SeenSession, SwitchCounts, SwitchPlan};
 use super::stream::Cut;
-
-/// Lines that a switch remembers; the oldest go first. A switch of a long run gets some tens of thousands.
-/// What it showed of ports came of lines: where a reading is gone, a line is.
-pub(super) const REMEMBERED_COMMANDS: usize = 100_000;
+use super::temper::Temper;
+use super::times::Times;
 
 /// Sessions that a switch remembers; the oldest go first.
 const REMEMBERED_SESSIONS: usize = 10_000;
@@ -52,6 +50,8 @@ struct State {
     algorithms: Algorithms,
     ssh: Option<Arc<server::Config>>,
     command_latency: Duration,
+    temper: Temper,
+    times: Option<Times>,
     is_stopped: bool,
 }
 
@@ -106,6 +106,7 @@ impl SimulatedSwitch {
         );
         device.minute = plan.minute;
         device.vty_lines = plan.vty_lines;
+        device.remembered = plan.remembered;
         let state = State {
             device,
             faults: FaultBook::default(),
@@ -119,6 +120,8 @@ impl SimulatedSwitch {
             algorithms: Algorithms::Current,
             ssh: None,
             command_latency: plan.command_latency,
+            temper: Temper::of(&plan),
+            times: plan.keeps_times.then(Times::default),
             is_stopped: false,
         };
         Self { plan, address, state: Mutex::new(state), changed: watch::Sender::new(0) }
@@ -389,6 +392,19 @@ impl SimulatedSwitch {
         })
     }
 
+    /// A session has got its shell, or where it has none, its next command.
+    pub(super) fn shell_opened(&self, session: u64) {
+        self.with_state(|state| {
+            if let Some(times) = &mut state.times {
+                times.shell_opened(session, Instant::now());
+            }
+        });
+    }
+
+    pub(super) fn times(&self) -> Option<Times> {
+        self.look(|state| state.times.clone())
+    }
+
     /// Whether a fault on order cuts the connection instead of judging the login.
     pub(super) fn cuts_login(&self) -> bool {
         self.change(|state| state.faults.strike_login())
@@ -409,7 +425,6 @@ impl SimulatedSwitch {
             if !state.sessions.contains_key(&line.session) {
                 return None;
             }
-            let latency = state.command_latency;
             let is_comment = text.trim_start().starts_with(self.plan.personality.comment_mark());
             if text.trim().is_empty() || (is_comment && !self.plan.refuses_comments) {
                 return Some(Heard {
@@ -418,8 +433,13 @@ impl SimulatedSwitch {
                     latency: Duration::ZERO,
                 });
             }
-            state.remember(line, text);
-            let strike = state.faults.strike_line(text);
+            state.remember(line, text, self.plan.remembered);
+            let mut strike = state.faults.strike_line(text);
+            strike.drop_before |= state.temper.drops(line.session);
+            let latency = state.temper.latency(state.command_latency);
+            if let Some(times) = &mut state.times {
+                times.line(line.session, self.plan.personality.port_in(text), Instant::now(), latency);
+            }
             if let Some(to) = strike.fall_back {
                 state.fall_back(line, to);
             }
@@ -450,6 +470,9 @@ impl SimulatedSwitch {
                 return Err(self.plan.personality.save_busy().to_owned());
             }
             state.device.saving = true;
+            if let Some(times) = &mut state.times {
+                times.save_begun(Instant::now());
+            }
             Ok(state.device.boots)
         })
     }
@@ -461,6 +484,9 @@ impl SimulatedSwitch {
                 return None;
             }
             state.device.saving = false;
+            if let Some(times) = &mut state.times {
+                times.save_ended(Instant::now());
+            }
             if let Some(mut text) = state.faults.strike_save() {
                 text.push('\n');
                 return Some(text);
@@ -509,6 +535,10 @@ impl State {
         self.counts.sessions_opened += 1;
         let session = self.counts.sessions_opened;
         self.sessions.insert(session, keep);
+        self.temper.session_opened(session);
+        if let Some(times) = &mut self.times {
+            times.session_opened(Instant::now());
+        }
         if self.seen_sessions.len() == REMEMBERED_SESSIONS {
             self.seen_sessions.pop_front();
         }
@@ -525,11 +555,14 @@ impl State {
         (session, cut)
     }
 
-    fn remember(&mut self, line: &Line, text: &str) {
-        if self.commands.len() == REMEMBERED_COMMANDS {
+    fn remember(&mut self, line: &Line, text: &str, at_most: usize) {
+        self.counts.commands += 1;
+        if at_most == 0 {
+            return;
+        }
+        if self.commands.len() == at_most {
             self.commands.pop_front();
         }
-        self.counts.commands += 1;
         self.commands.push_back(ReceivedCommand {
             session: line.session,
             line: text.to_owned(),
@@ -568,6 +601,10 @@ impl State {
             return;
         }
         self.device.unlock(session);
+        self.temper.session_ended(session);
+        if let Some(times) = &mut self.times {
+            times.session_ended(session, Instant::now());
+        }
         let torn_away = self.configuring.remove(&session);
         let seen = self.seen_sessions.iter_mut().rev().find(|seen| seen.number == session);
         if let Some(seen) = seen {

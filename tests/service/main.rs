@@ -1,6 +1,7 @@
 //! The service as a whole: real HTTP in, a real store, real SSH to simulated or real switches, real webhooks out.
 
 mod bad_input;
+mod bench;
 mod checkout;
 #[cfg(feature = "fail-points")]
 mod drift;

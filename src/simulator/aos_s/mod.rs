@@ -97,8 +97,12 @@ fn explain(misreading: Misreading, line: &str) -> Reply {
 
 /// Whether a port was meant: by the word before it.
 fn names_port(line: &str, column: usize) -> bool {
-    let before = line[..column].split_whitespace().next_back().unwrap_or_default();
-    ["interface", "untagged", "port-security", "ports", "brief"].contains(&before)
+    is_before_port(line[..column].split_whitespace().next_back().unwrap_or_default())
+}
+
+/// Whether a number behind this word is a port's.
+pub(super) fn is_before_port(word: &str) -> bool {
+    ["interface", "untagged", "port-security", "ports", "brief"].contains(&word)
 }
 
 pub(super) fn answer(visit: &mut Visit<'_>, question: Question, answer: &str) -> Reply {

@@ -9,6 +9,7 @@ mod ios;
 mod junos;
 mod receiver;
 mod terminal;
+mod times;
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;

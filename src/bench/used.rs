@@ -1,0 +1,78 @@
+//! What everybody has used over a run: read at its beginning, looked at while it runs, and read again at its end.
+
+use super::fleet::Fleet;
+use super::service::Service;
+use super::usage::Usage;
+use std::time::{Duration, Instant};
+
+/// At one moment.
+#[derive(Debug, Clone, Copy)]
+struct All {
+    service: Usage,
+    redis: Usage,
+    load: Usage,
+    simulator: Usage,
+}
+
+impl All {
+    fn now(service: &Service, fleet: &Fleet) -> Self {
+        Self {
+            service: service.usage(),
+            redis: service.redis_usage().unwrap_or_default(),
+            load: Usage::of_this_process(),
+            simulator: fleet.usage(),
+        }
+    }
+}
+
+/// A run that is measured.
+#[derive(Debug)]
+pub struct Meter {
+    began: Instant,
+    before: All,
+    highest_bytes: u64,
+}
+
+/// What was used between two moments.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Used {
+    /// How long that was.
+    pub window: Duration,
+    /// The service's own processes.
+    pub service: Usage,
+    /// Nothing where there is none.
+    pub redis: Usage,
+    /// This process: clients and receiver.
+    pub load: Usage,
+    /// The fleet.
+    pub simulator: Usage,
+    /// The most memory that the service was seen to have.
+    pub highest_bytes: u64,
+}
+
+impl Meter {
+    /// From now on.
+    pub fn start(service: &Service, fleet: &Fleet) -> Self {
+        let before = All::now(service, fleet);
+        Self { began: Instant::now(), before, highest_bytes: before.service.resident_bytes }
+    }
+
+    /// Looks at the service's memory.
+    pub fn look(&mut self, service: &Service) {
+        self.highest_bytes = self.highest_bytes.max(service.usage().resident_bytes);
+    }
+
+    /// Until now.
+    pub fn read(&mut self, service: &Service, fleet: &Fleet) -> Used {
+        self.look(service);
+        let (now, before) = (All::now(service, fleet), self.before);
+        Used {
+            window: self.began.elapsed(),
+            service: now.service - before.service,
+            redis: now.redis - before.redis,
+            load: now.load - before.load,
+            simulator: now.simulator - before.simulator,
+            highest_bytes: self.highest_bytes,
+        }
+    }
+}
