@@ -35,5 +35,5 @@ def from_arguments(arguments: list[str] | None = None) -> Settings:
         workers=given.workers,
         checkouts_per_minute=int(os.environ.get("PEER_CHECKOUTS_PER_MINUTE", "120")),
         visit_ports=int(os.environ.get("PEER_VISIT_PORTS", "32")),
-        idle_s=float(os.environ.get("PEER_IDLE_S", "60")),
+        idle_s=int(os.environ.get("PEER_IDLE_MS", "60000")) / 1000,
     )
