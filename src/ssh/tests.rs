@@ -5,6 +5,7 @@ mod classes;
 mod cut;
 mod cutter;
 mod dead_man;
+mod in_vain;
 mod intents;
 mod introduction;
 mod openssh;
@@ -99,7 +100,11 @@ impl Bench {
     }
 
     async fn open(&self) -> Result<Box<dyn SwitchSession>, DriverFailure> {
-        self.driver.open(&self.switch, &self.guard).await
+        self.open_under(&self.guard).await
+    }
+
+    async fn open_under(&self, guard: &SessionGuard) -> Result<Box<dyn SwitchSession>, DriverFailure> {
+        self.driver.open(&self.switch, guard, &mut String::new()).await
     }
 
     async fn opened(&self) -> Box<dyn SwitchSession> {
@@ -365,7 +370,7 @@ async fn each_way_not_to_get_a_session_has_its_class() {
     bench.driver.settings.spare_vty_lines = 0;
     let holder = bench.opened().await;
     let other = SessionGuard::default();
-    let full = bench.driver.open(&bench.switch, &other).await.err().expect("no line is free");
+    let full = bench.open_under(&other).await.err().expect("no line is free");
     assert_eq!(full.class, FailureClass::NoFreeVty, "{full}");
     // A second session under the same guard isn't even dialled through.
     assert_eq!(bench.open().await.err().expect("held").class, FailureClass::SessionLost);

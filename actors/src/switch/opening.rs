@@ -23,7 +23,7 @@ pub enum Unopened {
     HeldBack,
 }
 
-/// Opens a session when it is its turn, adding to `millis` what the driver took.
+/// Opens a session when it is its turn, adding to `millis` what the driver took, and to `said` what was said in vain.
 ///
 /// # Errors
 /// [`Unopened`].
@@ -32,6 +32,7 @@ pub async fn open_in_turn(
     mut duty: Duty,
     guard: &SessionGuard,
     millis: &mut u64,
+    said: &mut String,
 ) -> Result<Box<dyn SwitchSession>, Unopened> {
     let patience = Patience::begin();
     loop {
@@ -47,7 +48,8 @@ pub async fn open_in_turn(
         // Logins may have been paused meanwhile.
         let Some(pass) = outside.logins.ask(&duty.switch.id) else { continue };
         let mut took = 0;
-        let opening = limited(outside, &duty, &mut took, outside.driver.open(&duty.switch, guard));
+        let open = outside.driver.open(&duty.switch, guard, said);
+        let opening = limited(outside, &duty, &mut took, open);
         let opened = in_a_place(place, outside.settings.supervision.slow_opening(), opening).await;
         match pass.judged(opened).await {
             Attempt::Stands(opened) => {

@@ -297,6 +297,7 @@ impl SwitchDriver for ScriptedDriver {
         &self,
         switch: &Switch,
         guard: &SessionGuard,
+        said: &mut String,
     ) -> Result<Box<dyn SwitchSession>, DriverFailure> {
         self.call(&switch.id, "open").await;
         if self.fault(&switch.id, |f| matches!(f, ScriptedFault::PanicOpening)).is_some() {
@@ -305,6 +306,7 @@ impl SwitchDriver for ScriptedDriver {
         if let Some(ScriptedFault::Open(class)) =
             self.fault(&switch.id, |f| matches!(f, ScriptedFault::Open(_)))
         {
+            said.push_str("  a greeting, and no prompt\n");
             return Err(failure(class));
         }
         if self.world().refuses_logins {
