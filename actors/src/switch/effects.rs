@@ -172,7 +172,7 @@ impl SwitchSupervisor {
         if outcome == VisitOutcome::Verified || matches!(outcome, VisitOutcome::FailedRestored(_)) {
             self.proven.insert(task.port.at.port.clone());
         }
-        if outcome != VisitOutcome::BrokenOff {
+        if !matches!(outcome, VisitOutcome::BrokenOff | VisitOutcome::PutOff(_)) {
             self.memory.aftermath.clear(item);
         }
         let (outside, duty, wakes) = (Arc::clone(&self.outside), self.on_duty(), Arc::clone(&self.wakes));
