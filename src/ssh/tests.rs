@@ -5,6 +5,7 @@ mod classes;
 mod cut;
 mod cutter;
 mod dead_man;
+mod exec;
 mod in_vain;
 mod intents;
 mod introduction;
@@ -38,6 +39,12 @@ fn password_file() -> String {
         file
     });
     file.path().display().to_string()
+}
+
+/// The built-in platforms, read once for all tests: their patterns take longer to compile than most tests do.
+fn shipped() -> Arc<Platforms> {
+    static SHIPPED: OnceLock<Arc<Platforms>> = OnceLock::new();
+    Arc::clone(SHIPPED.get_or_init(|| Arc::new(Platforms::load(None).expect("the built-in platforms"))))
 }
 
 struct Bench {
@@ -83,7 +90,7 @@ impl Bench {
             close_ms: 500,
             ..Settings::default()
         };
-        let driver = Driver::new(settings, Platforms::load(None).expect("the built-in platforms"));
+        let driver = Driver { settings, platforms: shipped(), lane: OnceLock::new() };
         Self { personality, fleet, switch, driver, guard: SessionGuard::default() }
     }
 
@@ -658,6 +665,7 @@ fn with_platform(bench: &mut Bench, change: impl Fn(&str) -> String) {
         "cisco_ios" => include_str!("../../config/platforms/cisco_ios.toml"),
         "juniper_junos" => include_str!("../../config/platforms/juniper_junos.toml"),
         "aruba_aoscx" => include_str!("../../config/platforms/aruba_aoscx.toml"),
+        "mikrotik_routeros" => include_str!("../../config/platforms/mikrotik_routeros.toml"),
         _ => include_str!("../../config/platforms/arista_eos.toml"),
     };
     let changed = change(text);
