@@ -3,26 +3,21 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)] // answering on the terminal is what this module is for
 
 pub mod platform;
+pub mod simulate;
 pub mod store;
 
-use crate::cli::{
-    ApplyArgs, CheckArgs, CheckSwitchArgs, DriftArgs, Play, ReleaseArgs, SimulateArgs, StoreArgs,
-    SwitchLogArgs,
-};
+use crate::cli::{ApplyArgs, CheckArgs, CheckSwitchArgs, DriftArgs, ReleaseArgs, StoreArgs, SwitchLogArgs};
 use crate::config::{Config, ConfigError, Engine};
 use crate::control::{self, Answer, Question};
 use crate::inventory::ApplyError;
 use crate::operations::{drift, transcripts};
-use crate::simulator::{Addressing, Personality, SimulatedFleet, SwitchPlan};
 use crate::ssh::replay::TranscriptError;
 use crate::ssh::{PlatformError, Platforms};
 use crate::store::OpenStore;
 use crate::{inventory, operations, startup};
 use anyhow::{Context as _, bail};
-use std::fmt::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::Duration;
 use switchyard_actors::domain::ids::JobId;
 use switchyard_actors::domain::inventory::ApiKeyHash;
 use uuid::Uuid;
@@ -206,71 +201,6 @@ pub fn new_api_key(sandbox: bool) {
     let prefix = if sandbox { "sy_sb_" } else { "sy_live_" };
     let key = format!("{prefix}{}", Uuid::new_v4().simple());
     println!("key            {key}\napi_key_sha256 {}", ApiKeyHash::of(&key));
-}
-
-/// `simulate`: switches until Ctrl-C.
-///
-/// # Errors
-/// When they can't be started.
-pub async fn simulate(args: SimulateArgs) -> anyhow::Result<()> {
-    let personality = |n: usize| match args.personality {
-        Play::Ios => Personality::Ios,
-        Play::Eos => Personality::Eos,
-        Play::Junos => Personality::Junos,
-        Play::Aoscx => Personality::Aoscx,
-        Play::Mixed if n.is_multiple_of(2) => Personality::Ios,
-        Play::Mixed => Personality::Eos,
-    };
-    let plans = (0..args.switches).map(|n| SwitchPlan {
-        ports: args.ports,
-        command_latency: Duration::from_millis(args.latency_ms),
-        save_latency: Duration::from_millis(args.save_ms),
-        ..SwitchPlan::new(format!("sim-{:04}", n + 1), personality(n))
-    });
-    let addressing = Addressing::LoopbackAddresses { first: args.first, port: args.port };
-    let fleet = SimulatedFleet::start(addressing, plans.collect()).await.context("the simulated switches")?;
-    if let Some(path) = &args.inventory_out {
-        std::fs::write(path, inventory_of(&fleet, args.ports, personality))
-            .with_context(|| path.display().to_string())?;
-        println!("wrote {}; it expects the password in SIMULATED_PASSWORD", path.display());
-    }
-    let (first, last) =
-        (fleet.switches().first().context("no switch")?, fleet.switches().last().context("no switch")?);
-    println!(
-        "{} switches, {} to {}; login admin, password admin; Ctrl-C ends",
-        args.switches,
-        first.address(),
-        last.address()
-    );
-    tokio::signal::ctrl_c().await.context("waiting for Ctrl-C")?;
-    fleet.stop().await;
-    Ok(())
-}
-
-/// The `[[switch]]` tables of a fleet. Every port has a location hash that counts up.
-fn inventory_of(fleet: &SimulatedFleet, ports: u16, personality: impl Fn(usize) -> Personality) -> String {
-    let mut text = String::new();
-    for (n, switch) in fleet.switches().iter().enumerate() {
-        let platform = personality(n).platform();
-        let address = switch.address();
-        let _ = write!(
-            text,
-            "[[switch]]\nname = \"{name}\"\nhost = \"{}\"\nssh_port = {}\nplatform = \"{platform}\"\nusername = \"admin\"\n\
-             password = \"env:SIMULATED_PASSWORD\"\nhost_key = \"{}\"\nhost_name = \"{name}\"\ncaptive_portal_vlan = 999\n",
-            address.ip(),
-            address.port(),
-            switch.host_key(),
-            name = switch.name(),
-        );
-        text.push_str("[switch.ports]\n");
-        for port in 0..ports {
-            let hash = n * usize::from(ports) + usize::from(port);
-            let name = personality(n).port_name(port + 1);
-            let _ = writeln!(text, "\"{name}\" = \"{hash:010x}\"");
-        }
-        text.push('\n');
-    }
-    text
 }
 
 #[cfg(test)]

@@ -41,7 +41,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Switch { action: SwitchAction::Log(args) } => commands::switch_log(args).await?,
         Command::Release(args) => commands::release(args).await?,
         Command::DeadLetters(args) => commands::dead_letters(args).await?,
-        Command::Simulate(args) => commands::simulate(args).await?,
+        Command::Simulate(args) => commands::simulate::run(args).await?,
         Command::Torture(args) => return torture(args).await,
         Command::ApiKey { sandbox } => commands::new_api_key(sandbox),
         Command::Demo(args) => {
