@@ -1,6 +1,7 @@
 //! The driver against simulated switches: real SSH, real dialogs, faults on order.
 
 mod access;
+mod any_line;
 mod classes;
 mod cut;
 mod cutter;
