@@ -144,7 +144,7 @@ async fn be_client(client: &str) {
                 let (driver, switch) = (Arc::clone(&driver), switch(&device, &password));
                 async move {
                     let guard = SessionGuard::default();
-                    (driver.open(&switch, &guard).await.expect("a session"), guard)
+                    (driver.open(&switch, &guard, &mut String::new()).await.expect("a session"), guard)
                 }
             };
             let _one = open(first.clone()).await;

@@ -169,7 +169,8 @@ async fn bare_session(fleet: &SimulatedFleet, n: usize, password: &Path) -> f64 
         mac: None,
     };
     let began = Instant::now();
-    let mut session = driver.open(&switch, &SessionGuard::default()).await.expect("a session");
+    let mut session =
+        driver.open(&switch, &SessionGuard::default(), &mut String::new()).await.expect("a session");
     let before = session.read_port(&port).await.expect("read");
     let lines = session.render(Intent::Provision, &port, &plan.wanted(), &before).expect("lines");
     session.apply_to(&port, &lines).await.expect("applied");

@@ -74,7 +74,7 @@ fn inventory_entry(device: &Device, key: &Path) -> Switch {
 }
 
 async fn open(driver: &Driver, switch: &Switch) -> Box<dyn SwitchSession> {
-    driver.open(switch, &SessionGuard::default()).await.expect("a session")
+    driver.open(switch, &SessionGuard::default(), &mut String::new()).await.expect("a session")
 }
 
 struct AnyHostKey;

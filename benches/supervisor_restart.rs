@@ -249,8 +249,9 @@ impl SwitchDriver for PoisonedDriver {
         &self,
         switch: &Switch,
         guard: &SessionGuard,
+        said: &mut String,
     ) -> Result<Box<dyn SwitchSession>, DriverFailure> {
-        let real = self.real.open(switch, guard).await?;
+        let real = self.real.open(switch, guard, said).await?;
         let breaks = switch.id.as_str() == format!("sw-{:02}", SWITCHES - 1);
         Ok(Box::new(PoisonedSession { real, driver: self.clone(), breaks }))
     }

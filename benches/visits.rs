@@ -160,7 +160,8 @@ async fn send_one(switch: &Switch, platforms: Platforms, port: u16) -> (f64, usi
         up_kbps: 20_000,
         mac: None,
     };
-    let mut session = driver.open(switch, &SessionGuard::default()).await.expect("a session");
+    let mut session =
+        driver.open(switch, &SessionGuard::default(), &mut String::new()).await.expect("a session");
     let before = session.read_port(&port).await.expect("read");
     let lines = session.render(Intent::Provision, &port, &plan.wanted(), &before).expect("lines");
     let began = Instant::now();

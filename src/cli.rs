@@ -297,8 +297,16 @@ pub enum Play {
     Junos,
     /// HPE Aruba AOS-CX.
     Aoscx,
+    /// Ubiquiti EdgeSwitch.
+    Edgeswitch,
+    /// HPE Aruba AOS-S.
+    Aoss,
+    /// MikroTik RouterOS.
+    Routeros,
     /// IOS and EOS in turn.
     Mixed,
+    /// Each of them in turn.
+    All,
 }
 
 /// For `simulate`.

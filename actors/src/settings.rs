@@ -45,7 +45,7 @@ pub struct JobSettings {
 pub struct SupervisionSettings {
     /// Threads that supervisors are spread over; 0 is one a core.
     pub threads: usize,
-    /// Most sessions being opened at once.
+    /// Most sessions being opened at once, each until it is logged in.
     pub max_opening: usize,
     /// An opening that takes longer no longer counts among these.
     pub slow_opening_ms: u64,
@@ -293,7 +293,7 @@ impl Default for SupervisionSettings {
         Self {
             threads: 0,
             max_opening: 64,
-            slow_opening_ms: 250,
+            slow_opening_ms: 2_000,
             max_looking: 256,
             step_ms: 120_000,
             idle_ms: 60_000,

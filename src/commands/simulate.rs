@@ -27,7 +27,9 @@ pub async fn simulate(args: SimulateArgs) -> anyhow::Result<()> {
     let addressing = Addressing::LoopbackAddresses { first: args.first, port: args.port };
     let fleet = SimulatedFleet::start(addressing, plans.collect()).await.context("the simulated switches")?;
     if let Some(path) = &args.inventory_out {
-        std::fs::write(path, inventory_of(&fleet, &args)).with_context(|| path.display().to_string())?;
+        let personality = |n| played_by(args.personality, n);
+        std::fs::write(path, inventory_of(&fleet, args.ports, personality))
+            .with_context(|| path.display().to_string())?;
         println!("wrote {}; it expects the password in SIMULATED_PASSWORD", path.display());
     }
     let (first, last) =
@@ -57,7 +59,7 @@ fn plan(args: &SimulateArgs, n: usize) -> SwitchPlan {
         // Nobody here asks them what they heard.
         remembered: 0,
         keeps_times: args.report.is_some(),
-        ..SwitchPlan::new(switch_name(n), personality(args.personality, n))
+        ..SwitchPlan::new(switch_name(n), played_by(args.personality, n))
     }
 }
 
@@ -67,14 +69,19 @@ pub fn switch_name(n: usize) -> String {
     format!("sim-{:04}", n + 1)
 }
 
-fn personality(play: Play, n: usize) -> Personality {
+/// What the fleet's switch of this number plays.
+fn played_by(play: Play, number: usize) -> Personality {
     match play {
         Play::Ios => Personality::Ios,
         Play::Eos => Personality::Eos,
         Play::Junos => Personality::Junos,
         Play::Aoscx => Personality::Aoscx,
-        Play::Mixed if n.is_multiple_of(2) => Personality::Ios,
+        Play::Edgeswitch => Personality::EdgeSwitch,
+        Play::Aoss => Personality::AosS,
+        Play::Routeros => Personality::RouterOs,
+        Play::Mixed if number.is_multiple_of(2) => Personality::Ios,
         Play::Mixed => Personality::Eos,
+        Play::All => Personality::ALL[number % Personality::ALL.len()],
     }
 }
 
@@ -95,27 +102,74 @@ fn write_report(fleet: &SimulatedFleet, path: &Path) -> std::io::Result<()> {
 }
 
 /// The `[[switch]]` tables of a fleet. Every port has a location hash that counts up.
-fn inventory_of(fleet: &SimulatedFleet, args: &SimulateArgs) -> String {
+fn inventory_of(fleet: &SimulatedFleet, ports: u16, personality: impl Fn(usize) -> Personality) -> String {
     let mut text = String::new();
     for (n, switch) in fleet.switches().iter().enumerate() {
-        let personality = personality(args.personality, n);
+        let platform = personality(n).platform();
         let address = switch.address();
         let _ = write!(
             text,
-            "[[switch]]\nname = \"{name}\"\nhost = \"{}\"\nssh_port = {}\nplatform = \"{}\"\nusername = \"admin\"\n\
+            "[[switch]]\nname = \"{name}\"\nhost = \"{}\"\nssh_port = {}\nplatform = \"{platform}\"\nusername = \"admin\"\n\
              password = \"env:SIMULATED_PASSWORD\"\nhost_key = \"{}\"\nhost_name = \"{name}\"\ncaptive_portal_vlan = 999\n",
             address.ip(),
             address.port(),
-            personality.platform(),
             switch.host_key(),
             name = switch.name(),
         );
         text.push_str("[switch.ports]\n");
-        for port in 0..args.ports {
-            let hash = n * usize::from(args.ports) + usize::from(port);
-            let _ = writeln!(text, "\"{}\" = \"{hash:010x}\"", personality.port_name(port + 1));
+        for port in 0..ports {
+            let hash = n * usize::from(ports) + usize::from(port);
+            let name = personality(n).port_name(port + 1);
+            let _ = writeln!(text, "\"{name}\" = \"{hash:010x}\"");
         }
         text.push('\n');
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inventory::{SecretSource, Surroundings, parse};
+    use crate::ssh::Platforms;
+    use clap::ValueEnum as _;
+    use std::net::Ipv4Addr;
+    use switchyard_actors::domain::inventory::SecretRef;
+
+    /// Whoever runs it sets the variable that the inventory names.
+    struct Given;
+
+    impl SecretSource for Given {
+        fn resolve(&self, reference: &SecretRef) -> Result<String, String> {
+            assert_eq!(*reference, SecretRef::Env("SIMULATED_PASSWORD".into()));
+            Ok("admin".into())
+        }
+    }
+
+    #[test]
+    fn every_personality_can_be_asked_for_by_itself_and_a_fleet_of_all_has_each() {
+        for personality in Personality::ALL {
+            let is_alone = |play: &&Play| (0..2).all(|number| played_by(**play, number) == personality);
+            assert!(Play::value_variants().iter().any(|play| is_alone(&play)), "{personality:?}");
+        }
+        let fleet: Vec<_> = (0..Personality::ALL.len()).map(|number| played_by(Play::All, number)).collect();
+        assert_eq!(fleet, Personality::ALL);
+    }
+
+    #[tokio::test]
+    async fn the_inventory_of_a_fleet_of_all_is_one_that_the_service_takes() {
+        let plan = |number| SwitchPlan {
+            ports: 2,
+            ..SwitchPlan::new(format!("sim-{number:04}"), played_by(Play::All, number))
+        };
+        let plans = (0..Personality::ALL.len()).map(plan).collect();
+        let addressing = Addressing::Ports { address: Ipv4Addr::LOCALHOST, first_port: 0 };
+        let fleet = SimulatedFleet::start(addressing, plans).await.expect("switches");
+        let text = inventory_of(&fleet, 2, |number| played_by(Play::All, number));
+        let platforms = Platforms::load(None).expect("the built-in platforms");
+        let names: Vec<_> = platforms.names().into_iter().map(str::to_owned).collect();
+        let around = Surroundings { platforms: &names, secrets: &Given };
+        parse("sim.toml", &text, &around).expect("an inventory");
+        fleet.stop().await;
+    }
 }

@@ -143,6 +143,7 @@ impl SwitchDriver for Devices {
         &self,
         switch: &Switch,
         guard: &SessionGuard,
+        _said: &mut String,
     ) -> Result<Box<dyn SwitchSession>, DriverFailure> {
         let id = &switch.id;
         self.enter(id, CallOf::Open).await;

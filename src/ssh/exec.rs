@@ -20,7 +20,7 @@ impl Ran {
     /// The output; a failure is a line of its own, which every platform file of this transport knows as bad.
     #[must_use]
     pub fn into_judged_text(self) -> String {
-        let mut text = String::from_utf8_lossy(&self.output).into_owned();
+        let mut text = String::from_utf8_lossy(&self.output).replace("\r\n", "\n");
         match self.status {
             Some(0) => {}
             Some(status) => text.push_str(&format!("\nexit status {status}\n")),
@@ -30,14 +30,24 @@ impl Ran {
     }
 }
 
-/// Runs a command.
+/// How long a command may take, and which key says so.
+#[derive(Debug, Clone, Copy)]
+pub struct Limit {
+    /// Of `[ssh]`.
+    pub key: &'static str,
+    /// Its value.
+    pub time: Duration,
+}
+
+/// Runs a command, and keeps so many bytes of its output.
 ///
 /// # Errors
 /// [`DriverFailure`].
 pub async fn run(
     handle: &Handle<HostKeyCheck>,
     line: &str,
-    (limit, output_limit_bytes): (Duration, usize),
+    limit: Limit,
+    output_limit_bytes: usize,
     transcript: &mut Transcript,
 ) -> Result<Ran, DriverFailure> {
     transcript.sent(line);
@@ -66,8 +76,8 @@ pub async fn run(
         }
         Ok(ran)
     };
-    let ran = timeout(limit, whole).await.map_err(|_| {
-        let text = format!("{line:?} was not done within ssh.command_ms = {}", limit.as_millis());
+    let ran = timeout(limit.time, whole).await.map_err(|_| {
+        let text = format!("{line:?} was not done within ssh.{} = {}", limit.key, limit.time.as_millis());
         DriverFailure::new(FailureClass::PromptNotSeen, text)
     })??;
     transcript.received(&String::from_utf8_lossy(&ran.output));

@@ -224,35 +224,19 @@ impl Driver {
         connected.map(|connection| Connection { lane: Some(Arc::clone(self.lane())), ..connection })
     }
 
-    /// From a connection to a session that stands ready, on a device that is who the inventory says.
+    /// From a connection to a session that stands ready, on a device that is who the inventory says; or what was said in vain.
     async fn set_up(
         &self,
         switch: &Switch,
         connection: Connection,
         guard: &SessionGuard,
-    ) -> Result<Session, DriverFailure> {
-        let platform = self.platforms.get(&switch.platform).expect("looked up before the connection");
-        let mut transcript = Transcript::new(self.settings.transcript_limit_bytes, connection.secrets);
+    ) -> Result<Session, (DriverFailure, String)> {
+        let mut transcript =
+            Transcript::new(self.settings.transcript_limit_bytes, connection.secrets.clone());
         transcript.remark(&format!("{} at {}:{}", switch.id, switch.host, switch.ssh_port));
-        let wire = match &platform.shell {
-            None => Wire::Exec,
-            Some(shell) => {
-                let channel = self.open_shell(&connection.handle, switch).await?;
-                let mut dialog =
-                    Dialog::begin(channel, platform, shell, self.settings.limits(), &mut transcript).await?;
-                check_host_name(switch, shell, dialog.prompt())?;
-                if !shell.privileged_prompt.is_match(dialog.prompt()) {
-                    dialog.enable(shell, connection.enable_password.as_ref(), &mut transcript).await?;
-                }
-                for line in &shell.opening {
-                    let answer = dialog.command(shell, line, &mut transcript).await?;
-                    if let Some((refusal, _)) = platform.output.refusal(&answer.text) {
-                        // What it was for is met as it comes: a pager is answered, a wrapped line put together.
-                        transcript.remark(&format!("{line:?} was refused with {refusal:?}"));
-                    }
-                }
-                Wire::Shell(dialog)
-            }
+        let wire = match self.begin(switch, &connection, &mut transcript).await {
+            Ok(wire) => wire,
+            Err(failure) => return Err((failure, transcript.take())),
         };
         let mut session = Session {
             settings: self.settings.clone(),
@@ -267,8 +251,35 @@ impl Driver {
             standing: Standing::Unknown,
             _lane: connection.lane,
         };
-        session.introduce(switch).await?;
-        Ok(session)
+        match session.introduce(switch).await {
+            Ok(()) => Ok(session),
+            Err(failure) => Err((failure, session.take_transcript())),
+        }
+    }
+
+    /// To the first prompt, privileged, and past the opening commands; without a shell there is nothing to begin.
+    async fn begin(
+        &self,
+        switch: &Switch,
+        connection: &Connection,
+        transcript: &mut Transcript,
+    ) -> Result<Wire, DriverFailure> {
+        let platform = self.platforms.get(&switch.platform).expect("looked up before the connection");
+        let Some(shell) = &platform.shell else { return Ok(Wire::Exec) };
+        let channel = self.open_shell(&connection.handle, switch).await?;
+        let mut dialog = Dialog::begin(channel, platform, shell, self.settings.limits(), transcript).await?;
+        check_host_name(switch, shell, dialog.prompt())?;
+        if !shell.privileged_prompt.is_match(dialog.prompt()) {
+            dialog.enable(shell, connection.enable_password.as_ref(), transcript).await?;
+        }
+        for line in &shell.opening {
+            let answer = dialog.command(shell, line, transcript).await?;
+            if let Some((refusal, _)) = platform.output.refusal(&answer.text) {
+                // What it was for is met as it comes: a pager is answered, a wrapped line put together.
+                transcript.remark(&format!("{line:?} was refused with {refusal:?}"));
+            }
+        }
+        Ok(Wire::Shell(dialog))
     }
 
     /// Some switches refuse the shell, and not the login, when their lines are taken; others never answer.
@@ -324,6 +335,7 @@ impl SwitchDriver for Driver {
         &self,
         switch: &Switch,
         guard: &SessionGuard,
+        said: &mut String,
     ) -> Result<Box<dyn SwitchSession>, DriverFailure> {
         if self.platforms.get(&switch.platform).is_none() {
             let text = format!(
@@ -335,13 +347,15 @@ impl SwitchDriver for Driver {
             return Err(DriverFailure::new(FailureClass::Misconfigured, text));
         }
         let connection = self.connect(switch, guard).await?;
+        guard.logged_in();
         let cut = CutUnlessDone::new(guard);
         match self.set_up(switch, connection, guard).await {
             Ok(session) => {
                 cut.done();
                 Ok(Box::new(session))
             }
-            Err(failure) => {
+            Err((failure, in_vain)) => {
+                said.push_str(&in_vain);
                 let limit = Duration::from_millis(self.settings.close_ms);
                 let _ = timeout(limit, guard.shut_down()).await;
                 Err(failure)

@@ -3,10 +3,10 @@
 use super::Settings;
 use super::connection::{HostKeyCheck, is_gone};
 use super::dead_man::Standing;
-use super::exec;
+use super::exec::{self, Limit};
 use super::judge::{Judgement, has_garbled_line};
 use super::lane::Lane;
-use super::platform::{Platform, Platforms, Shell};
+use super::platform::{Platform, Platforms, Save, Shell};
 use super::scanner::Answer;
 use super::shell::Dialog;
 use super::transcript::Transcript;
@@ -67,10 +67,27 @@ impl Session {
         match &mut self.wire {
             Wire::Shell(dialog) => dialog.command(shell_of(platform), line, &mut self.transcript).await,
             Wire::Exec => {
-                let limits = (millis(self.settings.command_ms), self.settings.output_limit_bytes);
-                let ran = exec::run(&self.handle, line, limits, &mut self.transcript).await?;
-                let is_whole = !ran.is_cut;
-                Ok(Answer { text: ran.into_judged_text(), is_whole })
+                let limit = Limit { key: "command_ms", time: millis(self.settings.command_ms) };
+                self.run(line, limit).await
+            }
+        }
+    }
+
+    async fn run(&mut self, line: &str, limit: Limit) -> Result<Answer, DriverFailure> {
+        let most = self.settings.output_limit_bytes;
+        let ran = exec::run(&self.handle, line, limit, most, &mut self.transcript).await?;
+        let is_whole = !ran.is_cut;
+        Ok(Answer { text: ran.into_judged_text(), is_whole })
+    }
+
+    async fn ask_to_save(&mut self, save: &Save, shell: Option<&Shell>) -> Result<Answer, DriverFailure> {
+        let limit = millis(self.settings.save_ms);
+        match (&mut self.wire, shell) {
+            (Wire::Shell(dialog), Some(shell)) => {
+                dialog.converse(shell, &save.command, &save.questions, limit, &mut self.transcript).await
+            }
+            (Wire::Shell(_) | Wire::Exec, _) => {
+                self.run(&save.command, Limit { key: "save_ms", time: limit }).await
             }
         }
     }
@@ -462,11 +479,8 @@ impl SwitchSession for Session {
         let platform = self.find(&platforms);
         self.must_be_settled()?;
         self.settle(platform).await?;
-        let (Some(save), Wire::Shell(dialog)) = (&platform.save, &mut self.wire) else { return Ok(()) };
-        let limit = millis(self.settings.save_ms);
-        let shell = shell_of(platform);
-        let answer =
-            dialog.converse(shell, &save.command, &save.questions, limit, &mut self.transcript).await?;
+        let Some(save) = &platform.save else { return Ok(()) };
+        let answer = self.ask_to_save(save, platform.shell.as_ref()).await?;
         self.must_be_privileged(platform, &save.command)?;
         let mut said = answer.text;
         if let Some(check) = &save.check {

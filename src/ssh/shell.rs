@@ -111,7 +111,10 @@ impl Dialog {
         let questions = shell.questions_after("");
         let awaited = Awaited { shell, questions: &questions, deadline: Instant::now() + limits.command };
         let met = dialog.meet(&awaited, platform, transcript).await;
-        met.map_err(|failure| transcript.redacted(failure))?;
+        met.map_err(|failure| {
+            transcript.received(&dialog.scanner.seen());
+            transcript.redacted(failure)
+        })?;
         dialog.stand_at(shell, transcript);
         transcript.received(&dialog.prompt);
         Ok(dialog)
@@ -356,10 +359,9 @@ impl Dialog {
         self.type_line(shell, &shell.enable, true).await?;
         let question = std::slice::from_ref(&shell.enable_password_prompt);
         let awaited = Awaited { shell, questions: question, deadline: Instant::now() + self.limits.command };
-        let asked = self.wait(&awaited).await.map_err(|failure| transcript.redacted(failure))?;
-        if let Came::Question(_) = asked {
-            self.give_password(&awaited, password, transcript).await?;
-        }
+        let raised = self.raise(&awaited, password, transcript).await;
+        transcript.received(&self.scanner.seen());
+        raised.map_err(|failure| transcript.redacted(failure))?;
         self.stand_at(shell, transcript);
         if shell.privileged_prompt.is_match(&self.prompt) {
             return Ok(());
@@ -368,19 +370,24 @@ impl Dialog {
         Err(DriverFailure::new(FailureClass::AuthenticationRefused, text))
     }
 
-    async fn give_password(
+    /// Gives the password, if it is asked for one.
+    async fn raise(
         &mut self,
         awaited: &Awaited<'_>,
         password: Option<&Secret>,
         transcript: &mut Transcript,
     ) -> Result<(), DriverFailure> {
+        match self.wait(awaited).await? {
+            Came::Question(_) => {}
+            Came::Prompt | Came::Doubtful => return Ok(()),
+        }
         let refused = |text: &str| DriverFailure::new(FailureClass::AuthenticationRefused, text);
         let password = password
             .ok_or_else(|| refused("the switch asks for an enable password, and the inventory has none"))?;
         transcript.sent_secret();
         self.scanner.answer_question("");
         self.send(&format!("{}{}", password.reveal(), awaited.shell.line_end)).await?;
-        match self.wait(awaited).await.map_err(|failure| transcript.redacted(failure))? {
+        match self.wait(awaited).await? {
             Came::Question(_) => Err(refused("the switch refused the enable password")),
             Came::Prompt | Came::Doubtful => Ok(()),
         }

@@ -1,10 +1,13 @@
 //! The driver against simulated switches: real SSH, real dialogs, faults on order.
 
 mod access;
+mod any_line;
 mod classes;
 mod cut;
 mod cutter;
 mod dead_man;
+mod exec;
+mod in_vain;
 mod intents;
 mod introduction;
 mod openssh;
@@ -37,6 +40,12 @@ fn password_file() -> String {
         file
     });
     file.path().display().to_string()
+}
+
+/// The built-in platforms, read once for all tests: their patterns take longer to compile than most tests do.
+fn shipped() -> Platforms {
+    static SHIPPED: OnceLock<Platforms> = OnceLock::new();
+    SHIPPED.get_or_init(|| Platforms::load(None).expect("the built-in platforms")).clone()
 }
 
 struct Bench {
@@ -82,7 +91,7 @@ impl Bench {
             close_ms: 500,
             ..Settings::default()
         };
-        let driver = Driver::new(settings, Platforms::load(None).expect("the built-in platforms"));
+        let driver = Driver { settings, platforms: shipped(), lane: OnceLock::new() };
         Self { personality, fleet, switch, driver, guard: SessionGuard::default() }
     }
 
@@ -99,7 +108,11 @@ impl Bench {
     }
 
     async fn open(&self) -> Result<Box<dyn SwitchSession>, DriverFailure> {
-        self.driver.open(&self.switch, &self.guard).await
+        self.open_under(&self.guard).await
+    }
+
+    async fn open_under(&self, guard: &SessionGuard) -> Result<Box<dyn SwitchSession>, DriverFailure> {
+        self.driver.open(&self.switch, guard, &mut String::new()).await
     }
 
     async fn opened(&self) -> Box<dyn SwitchSession> {
@@ -365,7 +378,7 @@ async fn each_way_not_to_get_a_session_has_its_class() {
     bench.driver.settings.spare_vty_lines = 0;
     let holder = bench.opened().await;
     let other = SessionGuard::default();
-    let full = bench.driver.open(&bench.switch, &other).await.err().expect("no line is free");
+    let full = bench.open_under(&other).await.err().expect("no line is free");
     assert_eq!(full.class, FailureClass::NoFreeVty, "{full}");
     // A second session under the same guard isn't even dialled through.
     assert_eq!(bench.open().await.err().expect("held").class, FailureClass::SessionLost);
@@ -653,6 +666,7 @@ fn with_platform(bench: &mut Bench, change: impl Fn(&str) -> String) {
         "cisco_ios" => include_str!("../../config/platforms/cisco_ios.toml"),
         "juniper_junos" => include_str!("../../config/platforms/juniper_junos.toml"),
         "aruba_aoscx" => include_str!("../../config/platforms/aruba_aoscx.toml"),
+        "mikrotik_routeros" => include_str!("../../config/platforms/mikrotik_routeros.toml"),
         _ => include_str!("../../config/platforms/arista_eos.toml"),
     };
     let changed = change(text);

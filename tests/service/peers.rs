@@ -55,7 +55,9 @@ impl Peer {
     async fn open(&self) -> Result<Box<dyn SwitchSession>, DriverFailure> {
         let settings = Settings { command_ms: 5_000, save_ms: 5_000, ..Settings::default() };
         let platforms = Platforms::load(Some(&platform_folder())).expect("those that ship, and these");
-        Driver::new(settings, platforms).open(&self.switch(), &SessionGuard::default()).await
+        Driver::new(settings, platforms)
+            .open(&self.switch(), &SessionGuard::default(), &mut String::new())
+            .await
     }
 
     async fn session(&self) -> Box<dyn SwitchSession> {

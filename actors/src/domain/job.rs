@@ -8,7 +8,8 @@
 //!    │ │ (retry, quarantine,│  │
 //!    │ │  interrupt)        │  │
 //!    │ └────────────────────┘  │ AttemptFailed (rejected, out of attempts, out of time),
-//!    │   Interrupted, Panicked │ Panicked (for the last time)
+//!    │   Interrupted, PutOff,  │ Panicked (for the last time)
+//!    │   Panicked              │
 //!    │                         ▼
 //!    └──────────────────────▶ Failed
 //!       Expired, Panicked (for the last time; before that it stays)
@@ -104,6 +105,11 @@ pub enum JobEvent {
     },
     /// Stopped through no fault of the switch.
     Interrupted,
+    /// Kept out by what another job was charged with: it waits as that one does, and is not charged.
+    PutOff {
+        /// Chance, 0 to 1, for the wait.
+        jitter: f64,
+    },
     /// The supervisor that was at it panicked.
     Panicked {
         /// Chance, 0 to 1, for the back-off.
@@ -197,6 +203,10 @@ impl JobState {
             (Self::Running { failed_attempts, spent_millis, panics, .. }, E::Interrupted) => {
                 Ok(Tried { failed_attempts, spent_millis, panics }.again_at(now))
             }
+            (Self::Running { failed_attempts, spent_millis, panics, .. }, E::PutOff { jitter }) => {
+                let wait = policy.back_off_millis(failed_attempts + 1, jitter);
+                Ok(Tried { failed_attempts, spent_millis, panics }.again_at(now.plus_millis(wait)))
+            }
             (
                 Self::Queued { failed_attempts, spent_millis, panics, .. }
                 | Self::Running { failed_attempts, spent_millis, panics, .. },
@@ -207,7 +217,7 @@ impl JobState {
             }
             (
                 state @ Self::Queued { .. },
-                event @ (E::AttemptFailed { .. } | E::Interrupted | E::Verified),
+                event @ (E::AttemptFailed { .. } | E::Interrupted | E::PutOff { .. } | E::Verified),
             ) => Err(state.denied(&event)),
             (state @ Self::Running { .. }, event @ (E::Started { .. } | E::Expired)) => {
                 Err(state.denied(&event))
@@ -217,6 +227,7 @@ impl JobState {
                 event @ (E::Started { .. }
                 | E::AttemptFailed { .. }
                 | E::Interrupted
+                | E::PutOff { .. }
                 | E::Panicked { .. }
                 | E::Verified
                 | E::Expired),
@@ -257,6 +268,7 @@ impl JobState {
             JobEvent::Started { .. } => "a start",
             JobEvent::AttemptFailed { .. } => "a failed attempt",
             JobEvent::Interrupted => "an interruption",
+            JobEvent::PutOff { .. } => "a putting off",
             JobEvent::Panicked { .. } => "a panic",
             JobEvent::Verified => "a verification",
             JobEvent::Expired => "an expiry",
@@ -352,7 +364,7 @@ mod tests {
         JobEvent::AttemptFailed { failure: DriverFailure::new(class, "x"), took_millis: 10, jitter: 1.0 }
     }
 
-    fn events() -> [JobEvent; 8] {
+    fn events() -> [JobEvent; 9] {
         [
             JobEvent::Started { lease: LeaseEpoch(3) },
             JobEvent::Started { lease: LeaseEpoch(2) },
@@ -362,13 +374,14 @@ mod tests {
             JobEvent::Expired,
             failed(FailureClass::TenureLapsed),
             JobEvent::Panicked { jitter: 1.0 },
+            JobEvent::PutOff { jitter: 1.0 },
         ]
     }
 
     #[test]
     fn every_state_meets_every_event_as_drawn() {
         // Rows are states, columns events; the letter is the next state, a dot is denied.
-        let drawn = ["RR...F.Q", "R.QQC.QQ", "........", "........"];
+        let drawn = ["RR...F.Q.", "R.QQC.QQQ", ".........", "........."];
         for (state, row) in states().into_iter().zip(drawn) {
             for (event, expected) in events().into_iter().zip(row.chars()) {
                 let next = state.clone().apply(event.clone(), NOW, &POLICY);
@@ -398,6 +411,16 @@ mod tests {
     }
 
     #[test]
+    fn what_is_put_off_waits_as_after_a_failure_and_is_charged_with_none() {
+        let lease = LeaseEpoch(1);
+        let running = JobState::Running { failed_attempts: 2, spent_millis: 9, panics: 1, lease };
+        let at = NOW.plus_millis(4_000);
+        let queued = JobState::Queued { failed_attempts: 2, spent_millis: 9, panics: 1, not_before: at };
+        let put_off = running.apply(JobEvent::PutOff { jitter: 1.0 }, NOW, &POLICY);
+        assert_eq!(put_off, Ok((queued, JobEffect::RunAgain { at })));
+    }
+
+    #[test]
     fn the_last_panic_over_a_job_fails_it_and_those_before_put_it_behind_the_others() {
         let queued =
             |panics, at| JobState::Queued { failed_attempts: 2, spent_millis: 9, panics, not_before: at };
@@ -422,7 +445,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_happens_there_is_one_outcome_at_most(picks in proptest::collection::vec(0..8usize, 1..60)) {
+        fn whatever_happens_there_is_one_outcome_at_most(picks in proptest::collection::vec(0..9usize, 1..60)) {
             let (mut state, mut outcomes) = (JobState::new(NOW), 0);
             for pick in picks {
                 if let Ok((next, effect)) = state.clone().apply(events()[pick].clone(), NOW, &POLICY) {

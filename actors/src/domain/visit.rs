@@ -18,10 +18,12 @@
 //! outcome is known, and waits for no other; only where the device would take it all back by itself is it held until
 //! that is confirmed. A failure that leaves the session usable is that of the part in hand alone. One that
 //! breaks it is charged to the part in hand; all others are broken off, uncharged, and read first when they are taken up again.
+//! A configuration that somebody else has locked keeps every part out, and is the fault of none: the first is charged, since
+//! a lock that is never given up must come to an end; the others are put off, uncharged.
 
 use super::Denied;
 use super::config::PortConfig;
-use super::failure::DriverFailure;
+use super::failure::{DriverFailure, FailureClass};
 use super::ids::{JobId, PortName};
 use serde::{Deserialize, Serialize};
 
@@ -152,6 +154,8 @@ pub enum VisitOutcome {
     /// service stops; or wherever it was, because the session broke over another. What is to be done is to be chosen
     /// anew, and what was sent is in the port's journal.
     BrokenOff,
+    /// Somebody else keeps us out, and another part is charged with it: it is chosen anew after a while.
+    PutOff(DriverFailure),
 }
 
 /// A part that is out, and what it came to.
@@ -237,7 +241,8 @@ impl Visit {
         let at = self.turn_of(step).expect("a step is somebody's turn");
         let settled = match step {
             Step::Probe | Step::Check | Step::ReadBefore => {
-                self.conclude(at, VisitOutcome::FailedUntouched(failure))
+                let others = if keeps_out(&failure) { self.put_off_behind(at, &failure) } else { Vec::new() };
+                [self.conclude(at, VisitOutcome::FailedUntouched(failure)), others].concat()
             }
             Step::Apply | Step::ReadBack => self.becomes(at, Stage::Undoing { cause: failure }),
             Step::Restore => {
@@ -292,17 +297,33 @@ impl Visit {
     fn applied(&mut self, each: Vec<Sending>) -> Vec<Settled> {
         let mut each = each.into_iter();
         let (mut left, mut settled) = (Vec::new(), Vec::new());
+        let mut is_charged = false;
         for part in std::mem::take(&mut self.parts) {
             let sending = if part.stage == Stage::Differing { each.next() } else { None };
             match sending {
                 None => left.push(part),
                 Some(Sending::Sent) => left.push(Part { stage: Stage::Sent, ..part }),
-                Some(Sending::Refused(cause)) => left.push(Part { stage: Stage::Undoing { cause }, ..part }),
+                Some(Sending::Refused(cause)) if is_charged && keeps_out(&cause) => {
+                    settled.push((part.item, VisitOutcome::PutOff(cause)));
+                }
+                Some(Sending::Refused(cause)) => {
+                    is_charged |= keeps_out(&cause);
+                    left.push(Part { stage: Stage::Undoing { cause }, ..part });
+                }
                 Some(Sending::Overtaken) => settled.push((part.item, VisitOutcome::BrokenOff)),
             }
         }
         self.parts = left;
         settled
+    }
+
+    /// Those that nothing was done of yet would meet the same.
+    fn put_off_behind(&mut self, at: usize, failure: &DriverFailure) -> Vec<Settled> {
+        let behind = self.parts.split_off(at + 1);
+        let (waiting, begun): (Vec<_>, Vec<_>) =
+            behind.into_iter().partition(|part| part.stage == Stage::Waiting);
+        self.parts.extend(begun);
+        waiting.into_iter().map(|part| (part.item, VisitOutcome::PutOff(failure.clone()))).collect()
     }
 
     fn confirmed(&mut self) -> Vec<Settled> {
@@ -368,9 +389,16 @@ impl Stage {
                 | VisitOutcome::FailedUnclear(cause)
                 | VisitOutcome::FailedUntouched(cause),
             ) => VisitOutcome::FailedUnclear(cause),
-            Self::Held(outcome @ (VisitOutcome::BrokenOff | VisitOutcome::Drifted(_))) => outcome,
+            Self::Held(
+                outcome @ (VisitOutcome::BrokenOff | VisitOutcome::PutOff(_) | VisitOutcome::Drifted(_)),
+            ) => outcome,
         }
     }
+}
+
+/// Whether it is about the switch, and not about what was to be done there.
+fn keeps_out(failure: &DriverFailure) -> bool {
+    failure.class == FailureClass::ConfigurationLocked
 }
 
 fn denied(step: Step, result: &StepResult) -> Denied {
@@ -420,7 +448,6 @@ impl StepResult {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::failure::FailureClass;
     use uuid::Uuid;
 
     fn job(number: u128) -> WorkItem {
@@ -488,6 +515,7 @@ mod tests {
                 VisitOutcome::FailedRestored(_) => 'R',
                 VisitOutcome::FailedUnclear(_) => 'X',
                 VisitOutcome::BrokenOff => 'O',
+                VisitOutcome::PutOff(_) => 'P',
             },
             _ => '?',
         }
@@ -544,6 +572,45 @@ mod tests {
         let (visit, settled) = played(&[&read[..], &[StepResult::AsWanted, StepResult::AsWanted]].concat());
         assert_eq!(settled, [(job(0), VisitOutcome::Verified), (job(2), VisitOutcome::Verified)]);
         assert_eq!((visit.next_step(), visit.at_hand(Step::Restore)), (Some(Step::Restore), vec![job(1)]));
+    }
+
+    #[test]
+    fn a_lock_is_charged_to_the_first_that_meets_it_and_puts_off_the_others() {
+        let locked = || failure(FailureClass::ConfigurationLocked);
+        let put_off = |number| (job(number), VisitOutcome::PutOff(locked()));
+        // Rows: what was done of the three before; what became of their lines, or that the lock kept the reading out; who is
+        // out at once; who is left, at which stage, and nobody else is charged.
+        let sent = |each: Vec<Sending>| StepResult::Applied { each, takes_back: false };
+        let refused = || Sending::Refused(locked());
+        let undoing = |cause| Stage::Undoing { cause };
+        let table = [
+            (
+                sent(vec![refused(), refused(), refused()]),
+                vec![put_off(1), put_off(2)],
+                vec![(0, undoing(locked()))],
+            ),
+            (
+                sent(vec![Sending::Sent, refused(), refused()]),
+                vec![put_off(2)],
+                vec![(0, Stage::Sent), (1, undoing(locked()))],
+            ),
+            (
+                sent(vec![refused(), Sending::Refused(rejected()), refused()]),
+                vec![put_off(2)],
+                vec![(0, undoing(locked())), (1, undoing(rejected()))],
+            ),
+        ];
+        for (applied, out, left) in table {
+            let (visit, settled) = played(&[differs(), differs(), differs(), applied]);
+            let found: Vec<_> =
+                visit.parts().iter().map(|part| (part.item.clone(), part.stage.clone())).collect();
+            let left: Vec<_> = left.into_iter().map(|(number, stage)| (job(number), stage)).collect();
+            assert_eq!((settled, found), (out, left));
+        }
+        let (visit, _) = played(&[differs()]);
+        let (visit, settled) = visit.failed(Step::ReadBefore, locked());
+        assert_eq!(settled, [(job(1), VisitOutcome::FailedUntouched(locked())), put_off(2)]);
+        assert_eq!(visit.at_hand(Step::Apply), [job(0)], "what was read before goes on");
     }
 
     #[test]

@@ -37,11 +37,13 @@ pub trait SwitchDriver: Send + Sync + 'static {
     /// guard's tenure is over.
     ///
     /// # Errors
-    /// [`DriverFailure`], its class telling what to do next.
+    /// [`DriverFailure`], its class telling what to do next. What was said before it, bounded and every secret redacted,
+    /// is left in `said`: there is no session to ask for it.
     async fn open(
         &self,
         switch: &Switch,
         guard: &SessionGuard,
+        said: &mut String,
     ) -> Result<Box<dyn SwitchSession>, DriverFailure>;
 }
 

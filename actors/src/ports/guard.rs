@@ -11,6 +11,15 @@ use tokio::sync::watch;
 
 type Closer = Box<dyn Fn() + Send + Sync>;
 
+/// How far the one socket is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Socket {
+    Closed,
+    Open,
+    /// What is costly is over: from here on it is the switch that is waited for.
+    LoggedIn,
+}
+
 #[derive(Default)]
 struct Held {
     closer: Option<Closer>,
@@ -21,7 +30,7 @@ struct Held {
 #[derive(Clone)]
 pub struct SessionGuard {
     held: Arc<Mutex<Held>>,
-    open: Arc<watch::Sender<bool>>,
+    socket: Arc<watch::Sender<Socket>>,
     tenure: Tenure,
 }
 
@@ -37,8 +46,8 @@ pub struct SocketPermit {
 
 impl Default for SessionGuard {
     fn default() -> Self {
-        let open = Arc::new(watch::Sender::new(false));
-        Self { held: Arc::default(), open, tenure: Tenure::unlimited() }
+        let socket = Arc::new(watch::Sender::new(Socket::Closed));
+        Self { held: Arc::default(), socket, tenure: Tenure::unlimited() }
     }
 }
 
@@ -61,13 +70,30 @@ impl SessionGuard {
     /// [`StillOpen`] while another socket is.
     pub fn admit(&self, closer: impl Fn() + Send + Sync + 'static) -> Result<SocketPermit, StillOpen> {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        if *self.open.borrow() && stands(Safeguard::OneSocket) {
+        if self.is_open() && stands(Safeguard::OneSocket) {
             return Err(StillOpen);
         }
         held.closer = Some(Box::new(closer));
         held.tenure = Some(self.tenure.clone());
-        self.open.send_replace(true);
+        self.socket.send_replace(Socket::Open);
         Ok(SocketPermit { guard: self.clone() })
+    }
+
+    /// Whoever opened the socket has logged in over it.
+    pub fn logged_in(&self) {
+        self.socket.send_if_modified(|socket| {
+            let is_news = *socket == Socket::Open;
+            if is_news {
+                *socket = Socket::LoggedIn;
+            }
+            is_news
+        });
+    }
+
+    /// Waits until somebody has logged in over the socket.
+    pub async fn until_logged_in(&self) {
+        // The sender lives as long as `self`.
+        let _ = self.socket.subscribe().wait_for(|socket| *socket == Socket::LoggedIn).await;
     }
 
     /// Shuts the socket down, if one is open. Doesn't wait: whoever opens the next does.
@@ -83,9 +109,9 @@ impl SessionGuard {
             return;
         }
         self.shut();
-        let mut open = self.open.subscribe();
+        let mut socket = self.socket.subscribe();
         // The sender lives as long as `self`, so this ends only when the socket is closed.
-        let _ = open.wait_for(|open| !open).await;
+        let _ = socket.wait_for(|socket| *socket == Socket::Closed).await;
     }
 
     /// Shuts the socket down, if one is open whose tenure is over: nothing can be written to it, and a successor will open
@@ -102,7 +128,7 @@ impl SessionGuard {
     /// Whether a socket is open.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        *self.open.borrow()
+        *self.socket.borrow() != Socket::Closed
     }
 }
 
@@ -111,13 +137,14 @@ impl Drop for SocketPermit {
         let mut held = self.guard.held.lock().unwrap_or_else(PoisonError::into_inner);
         held.closer = None;
         held.tenure = None;
-        self.guard.open.send_replace(false);
+        self.guard.socket.send_replace(Socket::Closed);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use futures_util::FutureExt as _;
     use std::sync::atomic::{AtomicU32, Ordering};
 
     #[tokio::test]
@@ -142,5 +169,20 @@ mod tests {
         drop(permit);
         waiting.await.expect("no panic");
         assert!(guard.admit(|| ()).is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_login_is_told_to_whoever_waits_for_it_and_each_socket_has_its_own() {
+        let guard = SessionGuard::default();
+        let is_logged_in = || guard.until_logged_in().now_or_never().is_some();
+        guard.logged_in();
+        assert!(!is_logged_in(), "there is no socket");
+        let permit = guard.admit(|| ()).expect("none is open");
+        assert!(!is_logged_in());
+        guard.logged_in();
+        assert!(is_logged_in() && guard.is_open());
+        drop(permit);
+        let _next = guard.admit(|| ()).expect("none is open");
+        assert!(!is_logged_in(), "that was the socket before");
     }
 }

@@ -68,7 +68,7 @@ impl Survey {
                 self.last_failure = Some(failure.clone());
                 return;
             }
-            VisitOutcome::BrokenOff => return,
+            VisitOutcome::BrokenOff | VisitOutcome::PutOff(_) => return,
         };
         let port = task.port.at.port.clone();
         self.next = self.ports.iter().position(|name| *name == port).map_or(self.next, |at| at + 1);

@@ -7,6 +7,7 @@ use super::step::{Hands, StepFailed, limited};
 use super::task::{Duty, Task, of};
 use super::transcripts;
 use super::{Came, News, STORE_AGAIN, SwitchSupervisor, TakenUp};
+use crate::domain::failure::DriverFailure;
 use crate::domain::ids::SwitchId;
 use crate::domain::record::{Key, Record, SwitchStatus, Tag};
 use crate::domain::session::{SessionEvent, SessionState};
@@ -63,6 +64,24 @@ pub async fn turn_to_look<'a>(outside: &'a Outside, stop: &Notify) -> Option<Sem
     }
 }
 
+/// A session that came to nothing is told of like one that broke: by whoever is charged with it, or as part of a save.
+async fn keep_what_was_said_in_vain(
+    outside: &Outside,
+    duty: &Duty,
+    tasks: &mut [Task],
+    said: &str,
+    failure: &DriverFailure,
+) {
+    match tasks.first_mut() {
+        Some(task) => task.transcript.push_str(said),
+        None if said.is_empty() => {}
+        None => {
+            let said = format!("{said}# not saved: {failure}\n");
+            transcripts::keep_alone(outside, duty, &Subject::Save, &said).await;
+        }
+    }
+}
+
 impl SwitchSupervisor {
     fn on_duty(&self) -> Duty {
         self.duty.clone().expect("effects come from the machine, which starts when the supervisor is on duty")
@@ -77,13 +96,13 @@ impl SwitchSupervisor {
         self.run(context, async move {
             let guard = outside.guard(&duty.switch.id).under(duty.holding.tenure.clone());
             guard.shut_down().await;
-            let mut unheard = 0;
+            let (mut unheard, mut said) = (0, String::new());
             // It is the first one's, as its failure would be.
             let millis = tasks.first_mut().map_or(&mut unheard, |task| &mut task.driver_millis);
             let opened = tokio::select! {
                 biased;
                 () = stop.notified() => None,
-                opened = open_in_turn(&outside, duty.clone(), &guard, millis) => Some(opened),
+                opened = open_in_turn(&outside, duty.clone(), &guard, millis, &mut said) => Some(opened),
             };
             let (session, news) = match opened {
                 Some(Ok(session)) => (Some(session), News::Happened(SessionEvent::Opened)),
@@ -91,6 +110,7 @@ impl SwitchSupervisor {
                 None | Some(Err(Unopened::HeldBack)) => (None, News::Happened(SessionEvent::BrokenOff)),
                 Some(Err(Unopened::Failed(failure))) => {
                     tracing::warn!(switch = %duty.switch.id, class = ?failure.class, %failure, "no session");
+                    keep_what_was_said_in_vain(&outside, &duty, &mut tasks, &said, &failure).await;
                     (None, News::Happened(SessionEvent::Failed { failure, over: None, jitter }))
                 }
                 Some(Err(Unopened::Fenced)) => (None, News::Fenced),
@@ -152,7 +172,7 @@ impl SwitchSupervisor {
         if outcome == VisitOutcome::Verified || matches!(outcome, VisitOutcome::FailedRestored(_)) {
             self.proven.insert(task.port.at.port.clone());
         }
-        if outcome != VisitOutcome::BrokenOff {
+        if !matches!(outcome, VisitOutcome::BrokenOff | VisitOutcome::PutOff(_)) {
             self.memory.aftermath.clear(item);
         }
         let (outside, duty, wakes) = (Arc::clone(&self.outside), self.on_duty(), Arc::clone(&self.wakes));

@@ -23,7 +23,7 @@ pub enum Unopened {
     HeldBack,
 }
 
-/// Opens a session when it is its turn, adding to `millis` what the driver took.
+/// Opens a session when it is its turn, adding to `millis` what the driver took, and to `said` what was said in vain.
 ///
 /// # Errors
 /// [`Unopened`].
@@ -32,6 +32,7 @@ pub async fn open_in_turn(
     mut duty: Duty,
     guard: &SessionGuard,
     millis: &mut u64,
+    said: &mut String,
 ) -> Result<Box<dyn SwitchSession>, Unopened> {
     let patience = Patience::begin();
     loop {
@@ -47,8 +48,10 @@ pub async fn open_in_turn(
         // Logins may have been paused meanwhile.
         let Some(pass) = outside.logins.ask(&duty.switch.id) else { continue };
         let mut took = 0;
-        let opening = limited(outside, &duty, &mut took, outside.driver.open(&duty.switch, guard));
-        let opened = in_a_place(place, outside.settings.supervision.slow_opening(), opening).await;
+        let open = outside.driver.open(&duty.switch, guard, said);
+        let opening = limited(outside, &duty, &mut took, open);
+        let slow = outside.settings.supervision.slow_opening();
+        let opened = in_a_place(place, slow, guard.until_logged_in(), opening).await;
         match pass.judged(opened).await {
             Attempt::Stands(opened) => {
                 *millis += took;
@@ -59,16 +62,23 @@ pub async fn open_in_turn(
     }
 }
 
-/// An opening that takes long waits for its switch and costs nothing: it gives its place to the next, so that switches which
-/// are silent keep nobody else waiting.
-async fn in_a_place<T>(place: SemaphorePermit<'_>, slow: Duration, opening: impl Future<Output = T>) -> T {
+/// Places are for handshakes, which cost. Behind the login it is the switch that is waited for, and so it is in an opening that takes
+/// long: either gives its place to the next, so that switches which are slow or silent keep nobody else waiting.
+async fn in_a_place<T>(
+    place: SemaphorePermit<'_>,
+    slow: Duration,
+    logged_in: impl Future<Output = ()>,
+    opening: impl Future<Output = T>,
+) -> T {
     let mut opening = pin!(opening);
-    let opened = tokio::time::timeout(slow, opening.as_mut()).await;
-    drop(place);
-    match opened {
-        Ok(opened) => opened,
-        Err(_) => opening.await,
+    tokio::select! {
+        biased;
+        opened = opening.as_mut() => return opened,
+        () = logged_in => {}
+        () = tokio::time::sleep(slow) => {}
     }
+    drop(place);
+    opening.await
 }
 
 /// A session on which nothing is sent before the host key that it was opened with is on record.

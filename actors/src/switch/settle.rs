@@ -119,6 +119,7 @@ fn job_event(outside: &Outside, task: &Task, outcome: &VisitOutcome) -> Option<J
     Some(match outcome {
         VisitOutcome::Verified => JobEvent::Verified,
         VisitOutcome::BrokenOff => JobEvent::Interrupted,
+        VisitOutcome::PutOff(_) => JobEvent::PutOff { jitter: outside.entropy.jitter() },
         VisitOutcome::Drifted(_) => unreachable!("a check has no job"),
         VisitOutcome::FailedUntouched(failure)
         | VisitOutcome::FailedRestored(failure)
@@ -326,7 +327,7 @@ impl Change<'_> {
                 state.before().cloned().map(|want| PortEvent::Verified { want })
             }
             // What was sent is in the port's journal, if anything was. Whoever changed the record said what it is.
-            (Some(VisitOutcome::BrokenOff | VisitOutcome::Drifted(_)), _) => None,
+            (Some(VisitOutcome::BrokenOff | VisitOutcome::PutOff(_) | VisitOutcome::Drifted(_)), _) => None,
             // A half of ours may stand there, from this visit or an earlier one, and no job comes back for it.
             (Some(VisitOutcome::FailedUnclear(_) | VisitOutcome::FailedUntouched(_)) | None, _) => {
                 let is_left = final_failure || self.about.is_none();

@@ -58,6 +58,7 @@ pub fn remark(outcome: &VisitOutcome) -> String {
             format!("# failed; what the port is now, is not known: {failure}\n")
         }
         VisitOutcome::BrokenOff => "# broken off; it is chosen anew\n".to_owned(),
+        VisitOutcome::PutOff(failure) => format!("# kept out, and put off: {failure}\n"),
     }
 }
 

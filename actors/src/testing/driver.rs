@@ -52,6 +52,7 @@ struct World {
     host_keys: HashMap<SwitchId, String>,
     refuses_logins: bool,
     waits_for_turn: HashSet<SwitchId>,
+    slow_to_set_up: HashMap<SwitchId, Duration>,
     poisoned: HashSet<PortRef>,
 }
 
@@ -96,6 +97,11 @@ impl ScriptedDriver {
     fn roll_back(&self, switch: &SwitchId) {
         let world = &mut *self.world();
         world.running.extend(world.unconfirmed.remove(switch).unwrap_or_default());
+    }
+
+    /// From now on the switch takes so long, once it has let us in, until it stands ready.
+    pub fn take_to_set_up(&self, switch: &SwitchId, time: Duration) {
+        self.world().slow_to_set_up.insert(switch.clone(), time);
     }
 
     /// Whether it takes for ever until it is a switch's turn to be opened, from now on.
@@ -297,6 +303,7 @@ impl SwitchDriver for ScriptedDriver {
         &self,
         switch: &Switch,
         guard: &SessionGuard,
+        said: &mut String,
     ) -> Result<Box<dyn SwitchSession>, DriverFailure> {
         self.call(&switch.id, "open").await;
         if self.fault(&switch.id, |f| matches!(f, ScriptedFault::PanicOpening)).is_some() {
@@ -305,6 +312,7 @@ impl SwitchDriver for ScriptedDriver {
         if let Some(ScriptedFault::Open(class)) =
             self.fault(&switch.id, |f| matches!(f, ScriptedFault::Open(_)))
         {
+            said.push_str("  a greeting, and no prompt\n");
             return Err(failure(class));
         }
         if self.world().refuses_logins {
@@ -317,6 +325,9 @@ impl SwitchDriver for ScriptedDriver {
         let permit = guard
             .admit(move || shut.shut())
             .map_err(|open| DriverFailure::new(FailureClass::SessionLost, open.to_string()))?;
+        guard.logged_in();
+        let set_up = self.world().slow_to_set_up.get(&switch.id).copied();
+        tokio::time::sleep(set_up.unwrap_or_default()).await;
         let mut world = self.world();
         let open = world.open_now.entry(switch.id.clone()).or_default();
         *open += 1;

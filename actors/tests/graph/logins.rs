@@ -149,3 +149,19 @@ fn who_waits_for_the_drivers_turn_holds_no_place_and_is_not_charged() {
         assert!(matches!(state, JobState::Completed { attempts: 1, .. }), "{state:?}");
     });
 }
+
+#[test]
+fn who_is_logged_in_holds_no_place_however_long_its_switch_takes_then() {
+    paused(async {
+        let slow_opening_ms = 3_600_000;
+        let supervision =
+            SupervisionSettings { max_opening: 1, slow_opening_ms, ..SupervisionSettings::default() };
+        let settings = GraphSettings { supervision, ..GraphSettings::default() };
+        let world = World::on(seeded_with(RecordingStore::default(), SWITCHES), settings);
+        (1..SWITCHES).for_each(|n| world.driver.take_to_set_up(&numbered(n), Duration::from_secs(60)));
+        let began = tokio::time::Instant::now();
+        let jobs = order_for_all(&world).await;
+        until_completed(&world, &jobs).await;
+        assert!(began.elapsed() < Duration::from_secs(100), "one after another: {:?}", began.elapsed());
+    });
+}

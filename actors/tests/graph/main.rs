@@ -10,5 +10,6 @@ mod panics;
 mod retention;
 mod several;
 mod stopping;
+mod transcripts;
 mod visits;
 mod world;

@@ -111,6 +111,22 @@ fn one_port_that_refuses_its_lines_is_undone_and_fails_and_all_others_are_live()
 }
 
 #[test]
+fn a_lock_that_keeps_a_whole_visit_out_is_charged_to_one_job_and_the_others_are_done_together_after_it() {
+    paused(async {
+        let world = World::start(GraphSettings::default());
+        let locked = || ScriptedFault::ApplyHalf(FailureClass::ConfigurationLocked);
+        (0..MANY).for_each(|n| world.driver.order_at(&port(n), locked()));
+        let jobs = many_waiting(&world.handle).await;
+        world.until_events(2 * 25).await;
+        all_completed_at_once_but(&world, &jobs, 0);
+        let charged = world.job(jobs[0]).state;
+        assert!(matches!(charged, JobState::Completed { attempts: 2, .. }), "{charged:?}");
+        // The port before them, all of them, the undo of the first, the first alone, and the others.
+        assert_eq!((count(&world, "open"), count(&world, "apply")), (1, 5));
+    });
+}
+
+#[test]
 fn a_port_that_swallows_its_lines_is_tried_again_alone() {
     paused(async {
         let world = World::start(GraphSettings::default());

@@ -28,6 +28,11 @@ impl PatternsFile {
 pub(super) struct Captured(Vec<Regex>);
 
 impl Captured {
+    #[cfg(test)]
+    pub fn of(patterns: &[Regex]) -> Self {
+        Self(patterns.to_vec())
+    }
+
     /// The value, read by `parse`; `None` where a place lacks it, or two differ.
     pub fn value<T: PartialEq>(&self, output: &str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
         let mut values = self.0.iter().map(|pattern| {

@@ -10,7 +10,9 @@ mod documented;
 mod identity;
 mod lines;
 mod lock;
+mod read;
 mod shell;
+mod speed;
 
 pub use dead_man::{Candidate, Committed, DeadMan, Look, NAME, Waiting};
 pub use identity::{Identified, Identity};
@@ -22,10 +24,10 @@ use self::dead_man::{CandidateFile, DeadManFile};
 use super::judge::{Judgement, OutputPatterns};
 use super::scanner::Answer;
 use super::template::Templates;
-use captured::{Captured, Conditions, PatternsFile};
 use identity::IdentityFile;
 use lines::LinesFile;
 use lock::LockFile;
+use read::{Read, ReadFile};
 use regex::Regex;
 use serde::Deserialize;
 use shell::{QuestionFile, ShellFile};
@@ -48,6 +50,7 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("openvswitch", include_str!("../../../config/platforms/openvswitch.toml")),
     ("dell_powerconnect", include_str!("../../../config/platforms/dell_powerconnect.toml")),
     ("aruba_aoss", include_str!("../../../config/platforms/aruba_aoss.toml")),
+    ("linux_bridge", include_str!("../../../config/platforms/linux_bridge.toml")),
     ("ubiquiti_edgeswitch", include_str!("../../../config/platforms/ubiquiti_edgeswitch.toml")),
 ];
 
@@ -73,7 +76,8 @@ struct File {
     output: OutputFile,
     read: ReadFile,
     provision: BlockFile,
-    restore: BlockFile,
+    #[serde(default)]
+    restore: Option<BlockFile>,
     #[serde(default)]
     save: Option<SaveFile>,
     #[serde(default)]
@@ -110,32 +114,6 @@ struct BadFile {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ReadFile {
-    commands: Vec<String>,
-    #[serde(default)]
-    must_match: Vec<String>,
-    enabled_if: Option<String>,
-    disabled_if: Option<String>,
-    access_vlan: PatternsFile,
-    down_kbps: PatternsFile,
-    up_kbps: PatternsFile,
-    #[serde(default = "one")]
-    down_divisor: u64,
-    #[serde(default = "one")]
-    up_divisor: u64,
-    mac: PatternsFile,
-    #[serde(default)]
-    mac_enforced_if: Option<PatternsFile>,
-    #[serde(default)]
-    extra: BTreeMap<String, String>,
-}
-
-fn one() -> u64 {
-    1
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct BlockFile {
     lines: String,
 }
@@ -162,20 +140,6 @@ pub struct Save {
     pub check: Option<String>,
     /// What the output must have: that of the check, if there is one.
     pub saved_if: Regex,
-}
-
-#[derive(Debug)]
-struct Read {
-    commands: usize,
-    must_match: Vec<Regex>,
-    enabled_if: Option<Regex>,
-    disabled_if: Option<Regex>,
-    access_vlan: Captured,
-    down_kbps: (Captured, u64),
-    up_kbps: (Captured, u64),
-    mac: Captured,
-    mac_enforced_if: Option<Conditions>,
-    extra: BTreeMap<String, Regex>,
 }
 
 /// One kind of switch.
@@ -289,12 +253,6 @@ impl Platforms {
     }
 }
 
-/// However the device groups its digits.
-fn mac_of(text: &str) -> Option<MacAddress> {
-    let digits: String = text.chars().filter(char::is_ascii_hexdigit).collect();
-    MacAddress::parse(&digits).ok()
-}
-
 fn files_in(folder: Option<&Path>) -> Result<Vec<PathBuf>, PlatformError> {
     let Some(folder) = folder else { return Ok(Vec::new()) };
     let unreadable = |error| PlatformError::Unreadable { path: folder.into(), error };
@@ -346,40 +304,6 @@ impl Compiler<'_> {
         })
     }
 
-    fn read(&self, file: &ReadFile) -> Result<Read, PlatformError> {
-        let optional = |key: &str, pattern: &Option<String>| {
-            pattern.as_ref().map(|pattern| self.regex(key, pattern)).transpose()
-        };
-        if file.enabled_if.is_some() == file.disabled_if.is_some() {
-            return Err(self.faulty("read", "exactly one of enabled_if and disabled_if is accepted"));
-        }
-        if !file.must_match.is_empty() && file.must_match.len() != file.commands.len() {
-            let (patterns, commands) = (file.must_match.len(), file.commands.len());
-            let why =
-                format!("{patterns} patterns for {commands} commands: one for each, or none, is accepted");
-            return Err(self.faulty("read.must_match", why));
-        }
-        let enforced = file.mac_enforced_if.as_ref();
-        let enforced = enforced.map(|patterns| self.conditions("read.mac_enforced_if", patterns));
-        let must_match = file.must_match.iter().map(|pattern| self.regex("read.must_match", pattern));
-        let extra = file
-            .extra
-            .iter()
-            .map(|(name, pattern)| Ok((name.clone(), self.capture(&format!("read.extra.{name}"), pattern)?)));
-        Ok(Read {
-            commands: file.commands.len(),
-            must_match: must_match.collect::<Result<_, PlatformError>>()?,
-            enabled_if: optional("read.enabled_if", &file.enabled_if)?,
-            disabled_if: optional("read.disabled_if", &file.disabled_if)?,
-            access_vlan: self.captured("read.access_vlan", &file.access_vlan)?,
-            down_kbps: (self.captured("read.down_kbps", &file.down_kbps)?, file.down_divisor),
-            up_kbps: (self.captured("read.up_kbps", &file.up_kbps)?, file.up_divisor),
-            mac: self.captured("read.mac", &file.mac)?,
-            mac_enforced_if: enforced.transpose()?,
-            extra: extra.collect::<Result<_, PlatformError>>()?,
-        })
-    }
-
     fn save(&self, file: &SaveFile) -> Result<Save, PlatformError> {
         let questions = file.questions.iter().map(|question| self.question("save.questions", question));
         Ok(Save {
@@ -408,12 +332,17 @@ impl Platform {
             let key = format!("read.{number}");
             templates.add(&key, command).map_err(|why| compiler.faulty("read.commands", why))?;
         }
-        for (key, block) in [("provision", &file.provision), ("restore", &file.restore)] {
+        let restore = file.restore.as_ref().unwrap_or(&file.provision);
+        for (key, block) in [("provision", &file.provision), ("restore", restore)] {
             templates.add(key, &block.lines).map_err(|why| compiler.faulty(&format!("{key}.lines"), why))?;
         }
         let has_candidate = file.candidate.is_some();
         if file.transport == Transport::Exec && (has_candidate || file.dead_man.is_some()) {
             return Err(compiler.faulty("transport", "\"exec\" can have neither [candidate] nor [dead_man]"));
+        }
+        let asks = file.save.as_ref().is_some_and(|save| !save.questions.is_empty());
+        if file.transport == Transport::Exec && asks {
+            return Err(compiler.faulty("save.questions", "nothing can be asked on \"exec\""));
         }
         let candidate = file.candidate.as_ref().map(|file| compiler.candidate(file)).transpose()?;
         let dead_man =
@@ -446,7 +375,7 @@ impl Platform {
             down_kbps: Some(100_000),
             up_kbps: Some(20_000),
             mac: MacAddress::parse("02:00:00:00:00:01").ok(),
-            extra: self.read.extra.keys().map(|name| (name.clone(), "sample".to_owned())).collect(),
+            extra: self.read.extra_names().map(|name| (name.clone(), "sample".to_owned())).collect(),
         };
         let bare = PortConfig::default();
         self.read_commands(&port).map_err(|why| ("read.commands".to_owned(), why))?;
@@ -482,9 +411,7 @@ impl Platform {
     #[must_use]
     pub fn is_whole(&self, command: usize, answer: &Answer) -> bool {
         let text = self.output.without_logs(&answer.text);
-        let must_match = self.read.must_match.get(command);
-        let has_all = must_match.is_none_or(|pattern| pattern.is_match(&text));
-        answer.is_whole && (has_all || self.output.refusal(&text).is_some())
+        answer.is_whole && (self.read.is_whole(command, &text) || self.output.refusal(&text).is_some())
     }
 
     /// The lines that bring a port from `before` to `want`.
@@ -508,33 +435,6 @@ impl Platform {
     /// What the answers to the read commands say of the port.
     #[must_use]
     pub fn port_config(&self, output: &str) -> PortConfig {
-        let captured = |pattern: &Regex| {
-            pattern.captures(output).and_then(|groups| groups.get(1)).map(|group| group.as_str().to_owned())
-        };
-        let speed = |(places, divisor): &(Captured, u64)| {
-            let value = places.value(output, |text| text.parse::<u64>().ok());
-            value.filter(|value| *value > 0).map(|value| value / divisor)
-        };
-        let matches =
-            |pattern: &Option<Regex>| pattern.as_ref().is_some_and(|pattern| pattern.is_match(output));
-        let extra =
-            self.read.extra.iter().filter_map(|(name, pattern)| Some((name.clone(), captured(pattern)?)));
-        // An address that is listed and not enforced keeps nobody out.
-        let bound = self.read.mac_enforced_if.as_ref().is_none_or(|conditions| conditions.hold(output));
-        PortConfig {
-            enabled: if self.read.enabled_if.is_some() {
-                matches(&self.read.enabled_if)
-            } else {
-                !matches(&self.read.disabled_if)
-            },
-            access_vlan: self
-                .read
-                .access_vlan
-                .value(output, |text| VlanId::try_from(text.parse::<u16>().ok()?).ok()),
-            down_kbps: speed(&self.read.down_kbps),
-            up_kbps: speed(&self.read.up_kbps),
-            mac: self.read.mac.value(output, mac_of).filter(|_| bound),
-            extra: extra.collect(),
-        }
+        self.read.port_config(output)
     }
 }

@@ -136,3 +136,22 @@ fn arriving(bytes: &[u8], arrival: Arrival) -> Pieces {
         Arrival::ByteByByte => bytes.iter().map(|byte| vec![*byte]).collect(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Platforms;
+    use super::*;
+
+    /// Those without a shell too, which have no prompt to be cut before.
+    #[test]
+    fn each_platform_that_ships_has_transcripts_and_each_comes_to_its_verdicts() {
+        let platforms = Platforms::load(None).expect("the built-in platforms");
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts");
+        for name in platforms.names() {
+            let platform = platforms.get(name).expect("one of its names");
+            let replayed = replay(platform, &folder).unwrap_or_else(|error| panic!("{error}"));
+            let otherwise: Vec<_> = replayed.otherwise.iter().map(ToString::to_string).collect();
+            assert!(otherwise.is_empty(), "{otherwise:#?}");
+        }
+    }
+}

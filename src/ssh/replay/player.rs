@@ -1,7 +1,7 @@
 //! Plays one exchange of a transcript against a platform file, as the dialog drives it, and says what it comes to.
 
 use super::super::judge::Judgement;
-use super::super::platform::{Platform, Question, Shell};
+use super::super::platform::{Platform, Question, Save, Shell};
 use super::super::scanner::{Answer, Scanner, Seen};
 use super::recording::{Exchange, Expected, Said};
 use std::fmt;
@@ -160,7 +160,9 @@ impl Player<'_> {
         if exchange.typed == self.shell.enable {
             return vec![self.shell.enable_password_prompt.clone()];
         }
-        self.shell.questions_after(&exchange.typed)
+        // What is asked before the first prompt is asked behind nothing, whatever it is answered with.
+        let line = if exchange.expected == Expected::Login { "" } else { &exchange.typed };
+        self.shell.questions_after(line)
     }
 
     /// Types what the recording has, if what was seen asks for it.
@@ -222,8 +224,12 @@ fn of_line(judgement: &Judgement) -> Verdict {
 }
 
 fn of_save(platform: &Platform, exchange: &Exchange, answer: &Answer) -> Verdict {
+    // Where a save says nothing, it is what is asked behind it that tells.
+    let tells = |save: &Save| save.check.clone().unwrap_or_else(|| save.command.clone());
     match &platform.save {
-        Some(save) if save.command != exchange.typed => Verdict::Unfit("not the file's save.command"),
+        Some(save) if tells(save) != exchange.typed => {
+            Verdict::Unfit("neither the file's save.command nor its save.check")
+        }
         Some(save) if save.saved_if.is_match(&answer.text) => Verdict::Known(Expected::Saved),
         Some(_) => Verdict::Known(Expected::NotSaved),
         None => Verdict::Unfit("the file has no [save]"),
@@ -250,7 +256,9 @@ fn of_port(platform: &Platform, exchange: &Exchange, answer: &Answer) -> Verdict
 
 /// Which of the read commands this is, for whichever port.
 fn read_command(platform: &Platform, typed: &str) -> Option<usize> {
-    let ports = typed.split_whitespace().filter_map(|word| PortName::parse(word).ok());
+    // A port may stand in quotes, behind a bar or before a bracket: between what no port's name has.
+    let ends_name = |c: char| !(c.is_ascii_alphanumeric() || "./:_-".contains(c));
+    let ports = typed.split(ends_name).filter_map(|word| PortName::parse(word).ok());
     ports
         .filter_map(|port| platform.read_commands(&port).ok())
         .find_map(|commands| commands.iter().position(|command| command == typed))

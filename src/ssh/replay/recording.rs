@@ -223,8 +223,10 @@ fn exchange(file: &str, line: usize, said: Vec<Said>, verdict: &str) -> Result<E
             "nothing was typed before the device's words: \"> \" begins an exchange".to_owned(),
         ));
     };
-    let typed = first.lines().next().unwrap_or_default().to_owned();
-    let is_ahead = first.lines().count() == 2;
+    // Enter is a carriage return on some devices.
+    let mut lines = first.split(['\r', '\n']);
+    let typed = lines.next().unwrap_or_default().to_owned();
+    let is_ahead = lines.any(|line| !line.is_empty());
     Ok(Exchange { name: format!("{file}: {typed}"), line, typed, is_ahead, said, expected })
 }
 
@@ -327,5 +329,14 @@ mod tests {
         let recording = parse("case.txt", &format!("{HEAD}> shut\\n! {{nonce}}\\n\n< x\n= fine\n"));
         let exchange = recording.expect("a transcript").exchanges.remove(0);
         assert_eq!((exchange.line, exchange.typed.as_str(), exchange.is_ahead), (6, "shut", true));
+    }
+
+    #[test]
+    fn a_line_is_typed_with_the_enter_of_its_device() {
+        for (typed, is_ahead) in [("shut\\n", false), ("shut\\r", false), ("shut\\r! {nonce}\\r", true)] {
+            let recording = parse("case.txt", &format!("{HEAD}> {typed}\n< x\n= fine\n"));
+            let exchange = recording.expect("a transcript").exchanges.remove(0);
+            assert_eq!((exchange.typed.as_str(), exchange.is_ahead), ("shut", is_ahead), "{typed}");
+        }
     }
 }

@@ -67,7 +67,8 @@ impl Range {
 
     /// Cuts at each of `places` in each way; the classes of the failures.
     pub async fn cut_everywhere(&self, places: usize) -> BTreeSet<FailureClass> {
-        let session = self.driver.open(&self.switch, &self.guard).await.expect("uncut, it opens");
+        let session =
+            self.driver.open(&self.switch, &self.guard, &mut String::new()).await.expect("uncut, it opens");
         let whole = self.cutter.passed();
         session.close().await;
         self.until_nothing_is_left("uncut").await;
@@ -90,7 +91,8 @@ impl Range {
         };
         self.cutter.cut_after(bytes, ending);
         let stalls = self.cutter.stalls();
-        let opening = self.driver.open(&self.switch, &self.guard);
+        let mut said = String::new();
+        let opening = self.driver.open(&self.switch, &self.guard, &mut said);
         let failure = match cut {
             CutBy::Peer | CutBy::Deadline => Some(opening.await.err().expect("it was cut")),
             // It may be faster to notice than the caller is to see that it has all there is.

@@ -35,19 +35,19 @@ impl Bench {
         session.apply_to(&self.port(), &lines).await
     }
 
-    fn running(&self) -> SimulatedPort {
+    pub fn running(&self) -> SimulatedPort {
         self.device().running(self.port().as_str()).expect("a port")
     }
 
     /// A session of another process: the device may take a while to see that the last one is gone.
-    async fn reopened(&self) -> Box<dyn SwitchSession> {
+    pub async fn reopened(&self) -> Box<dyn SwitchSession> {
         self.guard.shut_down().await;
         self.until_closed().await;
         self.opened().await
     }
 
     /// What is read is what stays: nothing waits to be confirmed.
-    async fn must_stay(&self, session: &mut Box<dyn SwitchSession>, expected: &SimulatedPort) {
+    pub async fn must_stay(&self, session: &mut Box<dyn SwitchSession>, expected: &SimulatedPort) {
         session.read_port(&self.port()).await.expect("read");
         assert!(!self.device().has_pending_change(), "nothing waits when a port has been read");
         self.device().run_out();
@@ -297,8 +297,7 @@ async fn a_refused_commit_leaves_the_copy_clean_and_unlocked() {
         assert_eq!(failure.class, FailureClass::CommandRejected, "{failure}");
         assert!(!session.takes_back());
         // What was refused doesn't come with what is committed next, by us or by another.
-        let mut other =
-            bench.driver.open(&bench.switch, &SessionGuard::default()).await.expect("another session");
+        let mut other = bench.open_under(&SessionGuard::default()).await.expect("another session");
         let lines = bench.lines(&mut other, &[3]).await;
         assert_eq!(other.apply(&lines).await, [Ok(())], "{}", other.take_transcript());
         other.confirm().await.expect("confirmed");

@@ -67,7 +67,7 @@ async fn a_line_is_left_for_people_and_who_has_the_others_is_told() {
     let mut bench = Bench::new(Personality::Ios, |plan| plan.vty_lines = 4).await;
     let mut others = Vec::new();
     for _ in 0..3 {
-        others.push(bench.driver.open(&bench.switch, &SessionGuard::default()).await.expect("a session"));
+        others.push(bench.open_under(&SessionGuard::default()).await.expect("a session"));
     }
     let failure = bench.refusal().await;
     assert_eq!(failure.class, FailureClass::NoFreeVty, "{failure}");

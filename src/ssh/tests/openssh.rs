@@ -163,7 +163,7 @@ fn driver() -> Driver {
 
 async fn opened(switch: &Switch) -> Result<(), DriverFailure> {
     let guard = SessionGuard::default();
-    let mut session = driver().open(switch, &guard).await?;
+    let mut session = driver().open(switch, &guard, &mut String::new()).await?;
     session.probe().await?;
     session.close().await;
     assert!(!guard.is_open());

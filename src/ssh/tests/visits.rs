@@ -11,19 +11,31 @@ fn addressed(number: u16) -> PortConfig {
     want(Some(&format!("02-00-5E-10-00-{number:02x}")))
 }
 
-/// Reads these ports, and sends them all lines at once.
-async fn applied(
-    bench: &Bench,
-    session: &mut Box<dyn SwitchSession>,
-    ports: &[PortName],
-) -> Vec<Result<(), DriverFailure>> {
+/// The lines of these ports, which were read first.
+async fn rendered(bench: &Bench, session: &mut Box<dyn SwitchSession>, ports: &[PortName]) -> Vec<PortLines> {
     let mut all = Vec::new();
     for (number, port) in (1..).zip(ports) {
         let before = session.read_port(&bench.port_numbered(number)).await.expect("read");
         let lines = session.render(Intent::Provision, port, &addressed(number), &before).expect("lines");
         all.push(PortLines { port: port.clone(), lines });
     }
+    all
+}
+
+/// Reads these ports, and sends them all lines at once.
+async fn applied(
+    bench: &Bench,
+    session: &mut Box<dyn SwitchSession>,
+    ports: &[PortName],
+) -> Vec<Result<(), DriverFailure>> {
+    let all = rendered(bench, session, ports).await;
     session.apply(&all).await
+}
+
+/// The last line that this port has alone.
+fn own_line(all: &[PortLines], at: usize) -> &String {
+    let is_own = |line: &&String| all.iter().filter(|port| port.lines.contains(line)).count() == 1;
+    all[at].lines.iter().rfind(is_own).expect("its name is in one at least")
 }
 
 fn ports(bench: &Bench, count: u16) -> Vec<PortName> {
@@ -56,6 +68,48 @@ async fn many_ports_are_configured_in_one_stay_and_each_says_what_was_said_about
             must_be_as_wanted(&bench, &mut session, number).await;
         }
         session.confirm().await.expect("confirmed");
+        session.close().await;
+    }
+}
+
+#[tokio::test]
+async fn on_every_device_one_port_of_three_that_is_refused_is_undone_alone_and_the_others_are_done() {
+    for personality in Personality::ALL {
+        let bench = Bench::new(personality, |_| ()).await;
+        let mut session = bench.opened().await;
+        let all = rendered(&bench, &mut session, &ports(&bench, 3)).await;
+        let before = session.read_port(&all[1].port).await.expect("read");
+        let text = lines_of(personality).refusal.to_owned();
+        bench.device().order(Fault::Reject { pattern: own_line(&all, 1).clone(), text, times: 1 });
+        let answers = session.apply(&all).await;
+        let classes = answers.iter().map(|answer| answer.as_ref().err().map(|failure| failure.class));
+        let refused = Some(FailureClass::CommandRejected);
+        assert_eq!(classes.collect::<Vec<_>>(), [None, refused, None], "{personality:?}: {answers:?}");
+        assert_eq!(bench.device().pending_faults(), 0, "{personality:?}");
+        undo(&mut session, &all[1].port, &before).await;
+        for number in [1, 3] {
+            must_be_as_wanted(&bench, &mut session, number).await;
+        }
+        session.close().await;
+    }
+}
+
+/// Where another's lines come next, it costs a line at most and not two of them, with the lock given up in between.
+#[tokio::test]
+async fn the_configuration_mode_is_entered_once_for_all_ports_of_a_visit() {
+    for personality in shells() {
+        let bench = Bench::new(personality, |_| ()).await;
+        let mut session = bench.opened().await;
+        let all = rendered(&bench, &mut session, &ports(&bench, 3)).await;
+        let entering = lines_of(personality).enter;
+        let own = all.iter().flat_map(|port| &port.lines).filter(|line| *line == entering).count();
+        assert_eq!(session.apply(&all).await, vec![Ok(()); 3], "{personality:?}");
+        let commands = bench.device().commands();
+        let entered = commands.iter().filter(|command| command.line.starts_with(entering)).count();
+        assert_eq!(entered - own, 1, "{personality:?}");
+        for number in 1..=3 {
+            must_be_as_wanted(&bench, &mut session, number).await;
+        }
         session.close().await;
     }
 }

@@ -56,7 +56,7 @@ fn port(name: &str) -> PortName {
 
 async fn session(lab: &Lab) -> Box<dyn SwitchSession> {
     let driver = Driver::new(Settings::default(), Platforms::load(None).expect("those that ship"));
-    driver.open(&switch(lab), &SessionGuard::default()).await.expect("a session")
+    driver.open(&switch(lab), &SessionGuard::default(), &mut String::new()).await.expect("a session")
 }
 
 /// Brings the port to `want`, and reads it back.
