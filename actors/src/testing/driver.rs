@@ -18,6 +18,8 @@ use std::time::Duration;
 pub enum ScriptedFault {
     /// Opening fails so.
     Open(FailureClass),
+    /// Opening takes so much longer.
+    OpenSlowly(Duration),
     /// Our own code panics while it opens.
     PanicOpening,
     /// Reading a port fails so.
@@ -302,6 +304,11 @@ impl SwitchDriver for ScriptedDriver {
         self.call(&switch.id, "open").await;
         if self.fault(&switch.id, |f| matches!(f, ScriptedFault::PanicOpening)).is_some() {
             panic!("as ordered");
+        }
+        if let Some(ScriptedFault::OpenSlowly(delay)) =
+            self.fault(&switch.id, |f| matches!(f, ScriptedFault::OpenSlowly(_)))
+        {
+            tokio::time::sleep(delay).await;
         }
         if let Some(ScriptedFault::Open(class)) =
             self.fault(&switch.id, |f| matches!(f, ScriptedFault::Open(_)))

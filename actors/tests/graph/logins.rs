@@ -149,3 +149,20 @@ fn who_waits_for_the_drivers_turn_holds_no_place_and_is_not_charged() {
         assert!(matches!(state, JobState::Completed { attempts: 1, .. }), "{state:?}");
     });
 }
+
+#[test]
+fn a_switch_that_is_silent_while_it_is_opened_keeps_its_place_from_nobody_for_long() {
+    paused(async {
+        let supervision = SupervisionSettings { max_opening: 1, ..SupervisionSettings::default() };
+        let settings = GraphSettings { supervision, ..GraphSettings::default() };
+        let world = World::on(seeded_with(RecordingStore::default(), SWITCHES), settings);
+        let silence = Duration::from_secs(50);
+        world.driver.order(&numbered(0), ScriptedFault::OpenSlowly(silence));
+        let began = tokio::time::Instant::now();
+        let jobs = order_for_all(&world).await;
+        world.until_events(2 * (SWITCHES as usize - 1)).await;
+        assert!(began.elapsed() < silence / 2, "they waited for it: {:?}", began.elapsed());
+        until_completed(&world, &jobs).await;
+        assert!(began.elapsed() >= silence, "it was silent");
+    });
+}
