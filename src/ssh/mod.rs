@@ -19,6 +19,7 @@ mod lane;
 mod login;
 mod platform;
 pub mod replay;
+mod save;
 pub mod scanner;
 mod secret;
 mod session;

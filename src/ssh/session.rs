@@ -6,7 +6,7 @@ use super::dead_man::Standing;
 use super::exec::{self, Limit};
 use super::judge::{Judgement, has_garbled_line};
 use super::lane::Lane;
-use super::platform::{Platform, Platforms, Save, Shell};
+use super::platform::{Platform, Platforms, Shell};
 use super::scanner::Answer;
 use super::shell::Dialog;
 use super::transcript::Transcript;
@@ -53,7 +53,7 @@ pub struct Session {
     pub(super) _lane: Option<Arc<Lane>>,
 }
 
-fn millis(limit: u64) -> Duration {
+pub(super) fn millis(limit: u64) -> Duration {
     Duration::from_millis(limit)
 }
 
@@ -73,23 +73,11 @@ impl Session {
         }
     }
 
-    async fn run(&mut self, line: &str, limit: Limit) -> Result<Answer, DriverFailure> {
+    pub(super) async fn run(&mut self, line: &str, limit: Limit) -> Result<Answer, DriverFailure> {
         let most = self.settings.output_limit_bytes;
         let ran = exec::run(&self.handle, line, limit, most, &mut self.transcript).await?;
         let is_whole = !ran.is_cut;
         Ok(Answer { text: ran.into_judged_text(), is_whole })
-    }
-
-    async fn ask_to_save(&mut self, save: &Save, shell: Option<&Shell>) -> Result<Answer, DriverFailure> {
-        let limit = millis(self.settings.save_ms);
-        match (&mut self.wire, shell) {
-            (Wire::Shell(dialog), Some(shell)) => {
-                dialog.converse(shell, &save.command, &save.questions, limit, &mut self.transcript).await
-            }
-            (Wire::Shell(_) | Wire::Exec, _) => {
-                self.run(&save.command, Limit { key: "save_ms", time: limit }).await
-            }
-        }
     }
 
     /// Reads until an answer is clean, or twice the same although it isn't: neither line noise nor a log message between
@@ -476,24 +464,7 @@ impl SwitchSession for Session {
 
     async fn save(&mut self) -> Result<(), DriverFailure> {
         let platforms = self.platforms();
-        let platform = self.find(&platforms);
-        self.must_be_settled()?;
-        self.settle(platform).await?;
-        let Some(save) = &platform.save else { return Ok(()) };
-        let answer = self.ask_to_save(save, platform.shell.as_ref()).await?;
-        self.must_be_privileged(platform, &save.command)?;
-        let mut said = answer.text;
-        if let Some(check) = &save.check {
-            let checked = self.command(platform, check).await?;
-            self.must_be_privileged(platform, check)?;
-            if save.saved_if.is_match(&checked.text) {
-                return Ok(());
-            }
-            said.push_str(&checked.text);
-        } else if save.saved_if.is_match(&said) {
-            return Ok(());
-        }
-        Err(self.refused(&save.command, said.trim(), FailureClass::SaveFailed))
+        self.save_running(self.find(&platforms)).await
     }
 
     fn take_transcript(&mut self) -> String {

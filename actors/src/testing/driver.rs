@@ -18,6 +18,10 @@ use std::time::Duration;
 pub enum ScriptedFault {
     /// Opening fails so.
     Open(FailureClass),
+    /// Opening takes so much longer.
+    OpenSlowly(Duration),
+    /// Once it has let us in, the switch takes so much longer until it stands ready.
+    SetUpSlowly(Duration),
     /// Our own code panics while it opens.
     PanicOpening,
     /// Reading a port fails so.
@@ -52,7 +56,6 @@ struct World {
     host_keys: HashMap<SwitchId, String>,
     refuses_logins: bool,
     waits_for_turn: HashSet<SwitchId>,
-    slow_to_set_up: HashMap<SwitchId, Duration>,
     poisoned: HashSet<PortRef>,
 }
 
@@ -97,11 +100,6 @@ impl ScriptedDriver {
     fn roll_back(&self, switch: &SwitchId) {
         let world = &mut *self.world();
         world.running.extend(world.unconfirmed.remove(switch).unwrap_or_default());
-    }
-
-    /// From now on the switch takes so long, once it has let us in, until it stands ready.
-    pub fn take_to_set_up(&self, switch: &SwitchId, time: Duration) {
-        self.world().slow_to_set_up.insert(switch.clone(), time);
     }
 
     /// Whether it takes for ever until it is a switch's turn to be opened, from now on.
@@ -309,6 +307,11 @@ impl SwitchDriver for ScriptedDriver {
         if self.fault(&switch.id, |f| matches!(f, ScriptedFault::PanicOpening)).is_some() {
             panic!("as ordered");
         }
+        if let Some(ScriptedFault::OpenSlowly(delay)) =
+            self.fault(&switch.id, |f| matches!(f, ScriptedFault::OpenSlowly(_)))
+        {
+            tokio::time::sleep(delay).await;
+        }
         if let Some(ScriptedFault::Open(class)) =
             self.fault(&switch.id, |f| matches!(f, ScriptedFault::Open(_)))
         {
@@ -326,8 +329,11 @@ impl SwitchDriver for ScriptedDriver {
             .admit(move || shut.shut())
             .map_err(|open| DriverFailure::new(FailureClass::SessionLost, open.to_string()))?;
         guard.logged_in();
-        let set_up = self.world().slow_to_set_up.get(&switch.id).copied();
-        tokio::time::sleep(set_up.unwrap_or_default()).await;
+        if let Some(ScriptedFault::SetUpSlowly(delay)) =
+            self.fault(&switch.id, |f| matches!(f, ScriptedFault::SetUpSlowly(_)))
+        {
+            tokio::time::sleep(delay).await;
+        }
         let mut world = self.world();
         let open = world.open_now.entry(switch.id.clone()).or_default();
         *open += 1;

@@ -158,10 +158,28 @@ fn who_is_logged_in_holds_no_place_however_long_its_switch_takes_then() {
             SupervisionSettings { max_opening: 1, slow_opening_ms, ..SupervisionSettings::default() };
         let settings = GraphSettings { supervision, ..GraphSettings::default() };
         let world = World::on(seeded_with(RecordingStore::default(), SWITCHES), settings);
-        (1..SWITCHES).for_each(|n| world.driver.take_to_set_up(&numbered(n), Duration::from_secs(60)));
+        let set_up = ScriptedFault::SetUpSlowly(Duration::from_secs(60));
+        (1..SWITCHES).for_each(|n| world.driver.order(&numbered(n), set_up));
         let began = tokio::time::Instant::now();
         let jobs = order_for_all(&world).await;
         until_completed(&world, &jobs).await;
         assert!(began.elapsed() < Duration::from_secs(100), "one after another: {:?}", began.elapsed());
+    });
+}
+
+#[test]
+fn a_switch_that_is_silent_while_it_is_opened_keeps_its_place_from_nobody_for_long() {
+    paused(async {
+        let supervision = SupervisionSettings { max_opening: 1, ..SupervisionSettings::default() };
+        let settings = GraphSettings { supervision, ..GraphSettings::default() };
+        let world = World::on(seeded_with(RecordingStore::default(), SWITCHES), settings);
+        let silence = Duration::from_secs(50);
+        world.driver.order(&numbered(0), ScriptedFault::OpenSlowly(silence));
+        let began = tokio::time::Instant::now();
+        let jobs = order_for_all(&world).await;
+        world.until_events(2 * (SWITCHES as usize - 1)).await;
+        assert!(began.elapsed() < silence / 2, "they waited for it: {:?}", began.elapsed());
+        until_completed(&world, &jobs).await;
+        assert!(began.elapsed() >= silence, "it was silent");
     });
 }

@@ -42,7 +42,7 @@ impl World {
 }
 
 /// For a test of months: every sweep is a step of the paused clock.
-fn slow_sweeps() -> GraphSettings {
+pub fn slow_sweeps() -> GraphSettings {
     let mut settings = GraphSettings::default();
     settings.supervision.sweep_ms = 86_400_000;
     settings.delivery.sweep_ms = 86_400_000;

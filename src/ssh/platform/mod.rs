@@ -11,6 +11,7 @@ mod identity;
 mod lines;
 mod lock;
 mod read;
+mod save;
 mod shell;
 mod speed;
 
@@ -18,6 +19,7 @@ pub use dead_man::{Candidate, Committed, DeadMan, Look, NAME, Waiting};
 pub use identity::{Identified, Identity};
 pub use lines::{LineCount, Lines};
 pub use lock::Lock;
+pub use save::Save;
 pub use shell::{Comment, Question, Shell};
 
 use self::dead_man::{CandidateFile, DeadManFile};
@@ -29,8 +31,9 @@ use lines::LinesFile;
 use lock::LockFile;
 use read::{Read, ReadFile};
 use regex::Regex;
+use save::SaveFile;
 use serde::Deserialize;
-use shell::{QuestionFile, ShellFile};
+use shell::ShellFile;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -116,30 +119,6 @@ struct BadFile {
 #[serde(deny_unknown_fields)]
 struct BlockFile {
     lines: String,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SaveFile {
-    command: String,
-    #[serde(default)]
-    questions: Vec<QuestionFile>,
-    #[serde(default)]
-    check: Option<String>,
-    saved_if: String,
-}
-
-/// How the running configuration is saved.
-#[derive(Debug)]
-pub struct Save {
-    /// The command.
-    pub command: String,
-    /// Questions that it may ask, and their answers.
-    pub questions: Vec<Question>,
-    /// Sent afterwards, where the save itself says nothing.
-    pub check: Option<String>,
-    /// What the output must have: that of the check, if there is one.
-    pub saved_if: Regex,
 }
 
 /// One kind of switch.
@@ -303,16 +282,6 @@ impl Compiler<'_> {
             log: list("output.log", &file.log)?,
         })
     }
-
-    fn save(&self, file: &SaveFile) -> Result<Save, PlatformError> {
-        let questions = file.questions.iter().map(|question| self.question("save.questions", question));
-        Ok(Save {
-            command: file.command.clone(),
-            questions: questions.collect::<Result<_, PlatformError>>()?,
-            check: file.check.clone(),
-            saved_if: self.regex("save.saved_if", &file.saved_if)?,
-        })
-    }
 }
 
 impl Platform {
@@ -340,10 +309,6 @@ impl Platform {
         if file.transport == Transport::Exec && (has_candidate || file.dead_man.is_some()) {
             return Err(compiler.faulty("transport", "\"exec\" can have neither [candidate] nor [dead_man]"));
         }
-        let asks = file.save.as_ref().is_some_and(|save| !save.questions.is_empty());
-        if file.transport == Transport::Exec && asks {
-            return Err(compiler.faulty("save.questions", "nothing can be asked on \"exec\""));
-        }
         let candidate = file.candidate.as_ref().map(|file| compiler.candidate(file)).transpose()?;
         let dead_man =
             file.dead_man.as_ref().map(|file| compiler.dead_man(file, has_candidate)).transpose()?;
@@ -354,7 +319,7 @@ impl Platform {
             transport: file.transport,
             shell: file.shell.as_ref().map(|shell| compiler.shell(shell)).transpose()?,
             output: compiler.output(&file.output)?,
-            save: file.save.as_ref().map(|save| compiler.save(save)).transpose()?,
+            save: file.save.as_ref().map(|save| compiler.save(save, file.transport)).transpose()?,
             identity: file.identity.as_ref().map(|identity| compiler.identity(identity)).transpose()?,
             lines: file.lines.as_ref().map(|lines| compiler.lines_table(lines)).transpose()?,
             lock: file.lock.as_ref().map(|lock| compiler.lock(lock)).transpose()?,

@@ -70,7 +70,12 @@ impl Story {
     }
 
     /// What is left is read by the next session, and stays; then the same is done once more.
-    async fn is_settled_by_the_next(mut self, factory: &SimulatedPort, whole: &SimulatedPort, what: &str) {
+    async fn must_be_settled_by_the_next(
+        mut self,
+        factory: &SimulatedPort,
+        whole: &SimulatedPort,
+        what: &str,
+    ) {
         drop(self.session.take());
         self.bench.device().clear_faults();
         let mut next = self.bench.reopened().await;
@@ -130,7 +135,7 @@ async fn struck_at_any_line(personality: Personality) {
             let failure = story.play(*stage).await.expect_err(&what);
             assert!(!failure.class.leaves_session_usable(), "{what}: {failure}");
             assert_eq!(story.bench.device().pending_faults(), 0, "{what}");
-            story.is_settled_by_the_next(&factory, &whole, &what).await;
+            story.must_be_settled_by_the_next(&factory, &whole, &what).await;
         }
     }
 }

@@ -94,19 +94,28 @@ async fn on_every_device_one_port_of_three_that_is_refused_is_undone_alone_and_t
     }
 }
 
-/// Where another's lines come next, it costs a line at most and not two of them, with the lock given up in between.
+/// Leaving it and entering it again costs two lines more a port, and whatever is locked is given up in between.
 #[tokio::test]
 async fn the_configuration_mode_is_entered_once_for_all_ports_of_a_visit() {
     for personality in shells() {
         let bench = Bench::new(personality, |_| ()).await;
         let mut session = bench.opened().await;
         let all = rendered(&bench, &mut session, &ports(&bench, 3)).await;
-        let entering = lines_of(personality).enter;
-        let own = all.iter().flat_map(|port| &port.lines).filter(|line| *line == entering).count();
+        let before = bench.device().commands().len();
         assert_eq!(session.apply(&all).await, vec![Ok(()); 3], "{personality:?}");
-        let commands = bench.device().commands();
-        let entered = commands.iter().filter(|command| command.line.starts_with(entering)).count();
-        assert_eq!(entered - own, 1, "{personality:?}");
+        let commands = bench.device().commands().split_off(before);
+        // Beside those that are among the ports' own lines.
+        let sent = |is_it: &dyn Fn(&str) -> bool| {
+            let own = all.iter().flat_map(|port| &port.lines).filter(|line| is_it(line)).count();
+            commands.iter().filter(|command| is_it(&command.line)).count() - own
+        };
+        let entering = lines_of(personality).enter;
+        assert_eq!(sent(&|line| line.starts_with(entering)), 1, "{personality:?}");
+        let platforms = shipped();
+        let shell = platforms.get(personality.platform()).and_then(|platform| platform.shell.as_ref());
+        for between in shell.and_then(|shell| shell.between_ports.as_ref()).into_iter().flatten() {
+            assert_eq!(sent(&|line| line == between), 2, "{personality:?}: {between:?}");
+        }
         for number in 1..=3 {
             must_be_as_wanted(&bench, &mut session, number).await;
         }
