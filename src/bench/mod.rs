@@ -13,6 +13,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)] // it answers on the terminal
 
 mod arrival;
+mod chart;
 mod cores;
 mod figures;
 mod fleet;
@@ -22,6 +23,7 @@ mod network;
 mod observed;
 mod options;
 mod phases;
+mod plot;
 mod program;
 mod progress;
 mod run;
@@ -37,6 +39,7 @@ mod verdict;
 use crate::cli::BenchArgs;
 use crate::signals::StopSignal;
 use anyhow::{Context as _, bail};
+use chart::Chart;
 use cores::Cores;
 use figures::Figures;
 use options::Options;
@@ -86,6 +89,9 @@ fn report(args: &BenchArgs, runs: &[Figures]) -> anyhow::Result<ExitCode> {
     if let Some(file) = &args.json {
         let text = serde_json::to_string_pretty(&serde_json::json!({ "runs": runs }))?;
         std::fs::write(file, text).with_context(|| file.display().to_string())?;
+    }
+    if let Some(file) = &args.plot {
+        plot::write(&Chart::of(runs), file)?;
     }
     let held = runs.iter().all(|run| run.faults.is_empty());
     Ok(if held { ExitCode::SUCCESS } else { ExitCode::FAILURE })
