@@ -157,7 +157,7 @@ impl Prepared {
     /// With what is wrong, and where.
     pub async fn start(self) -> anyhow::Result<Application> {
         let Self { config, open: OpenStore { store, whole, hints, counts }, platforms } = self;
-        let driver = Driver::new(config.ssh.clone(), platforms);
+        let driver = Driver::new(config.ssh.clone(), platforms.clone());
         let clock = Arc::new(SystemClock);
         let outside = Outside::new(
             Arc::clone(&store),
@@ -170,12 +170,7 @@ impl Prepared {
         let senders = SenderFactory::new(config.webhook.clone());
         let graph =
             Graph::start(Arc::new(outside), move || Rc::new(senders.sender()) as Rc<dyn WebhookSender>);
-        let actions = Operator {
-            store: Arc::clone(&store),
-            whole,
-            platforms: Platforms::load(config.ssh.platforms.as_deref())?,
-            graph: graph.operator(),
-        };
+        let actions = Operator { store: Arc::clone(&store), whole, platforms, graph: graph.operator() };
         let control = match config.store.engine {
             Engine::Embedded => Some(ControlSocket::listen(&config.store.path, Arc::new(actions)).await?),
             // The command line opens a shared store itself.

@@ -293,7 +293,7 @@ impl Default for SupervisionSettings {
         Self {
             threads: 0,
             max_opening: 64,
-            slow_opening_ms: 2_000,
+            slow_opening_ms: 250,
             max_looking: 256,
             step_ms: 120_000,
             idle_ms: 60_000,

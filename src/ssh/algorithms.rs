@@ -10,7 +10,8 @@ use switchyard_actors::domain::legacy_algorithm::LegacyAlgorithm;
 
 /// Of today, and not among the library's own: many a switch has no other key exchange, or no other cipher.
 const ALSO_KEX: [kex::Name; 3] = [kex::ECDH_SHA2_NISTP256, kex::ECDH_SHA2_NISTP384, kex::ECDH_SHA2_NISTP521];
-const ALSO_CIPHERS: [cipher::Name; 1] = [cipher::AES_128_GCM];
+/// First those that processors have instructions for; the library's own list begins with ChaCha20, which here has none.
+const FIRST_CIPHERS: [cipher::Name; 2] = [cipher::AES_128_GCM, cipher::AES_256_GCM];
 
 /// RSA over SHA-1 is in the library's own list; here it is an old one.
 const SSH_RSA: Algorithm = Algorithm::Rsa { hash: None };
@@ -23,10 +24,11 @@ pub fn offer(allowed: &[LegacyAlgorithm], known: &[PublicKey]) -> Preferred {
     let kex = names().filter_map(|name| kex::Name::try_from(name).ok());
     let cipher = names().filter_map(|name| cipher::Name::try_from(name).ok());
     let mac = names().filter_map(|name| mac::Name::try_from(name).ok());
+    let others = ours.cipher.iter().copied().filter(|cipher| !FIRST_CIPHERS.contains(cipher));
     Preferred {
         kex: ours.kex.iter().copied().chain(ALSO_KEX).chain(kex).collect(),
         key: Cow::Owned(host_keys(allowed.contains(&LegacyAlgorithm::SshRsa), known)),
-        cipher: ours.cipher.iter().copied().chain(ALSO_CIPHERS).chain(cipher).collect(),
+        cipher: FIRST_CIPHERS.into_iter().chain(others).chain(cipher).collect(),
         mac: ours.mac.iter().copied().chain(mac).collect(),
         ..ours
     }

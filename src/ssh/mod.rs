@@ -196,7 +196,7 @@ impl Default for Settings {
 /// The driver.
 pub struct Driver {
     settings: Settings,
-    platforms: Arc<Platforms>,
+    platforms: Platforms,
     /// Begun with the first switch that needs it.
     lane: OnceLock<Arc<Lane>>,
 }
@@ -205,7 +205,7 @@ impl Driver {
     /// With these limits and these platforms.
     #[must_use]
     pub fn new(settings: Settings, platforms: Platforms) -> Self {
-        Self { settings, platforms: Arc::new(platforms), lane: OnceLock::new() }
+        Self { settings, platforms, lane: OnceLock::new() }
     }
 
     fn lane(&self) -> &Arc<Lane> {
@@ -256,7 +256,7 @@ impl Driver {
         };
         let mut session = Session {
             settings: self.settings.clone(),
-            platforms: Arc::clone(&self.platforms),
+            platforms: self.platforms.clone(),
             platform: switch.platform.clone(),
             handle: connection.handle,
             wire,

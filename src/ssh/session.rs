@@ -40,7 +40,7 @@ pub enum Wire {
 /// The session.
 pub struct Session {
     pub(super) settings: Settings,
-    pub(super) platforms: Arc<Platforms>,
+    pub(super) platforms: Platforms,
     pub(super) platform: String,
     pub(super) handle: Handle<HostKeyCheck>,
     pub(super) wire: Wire,
@@ -58,8 +58,8 @@ fn millis(limit: u64) -> Duration {
 }
 
 impl Session {
-    pub(super) fn platforms(&self) -> Arc<Platforms> {
-        Arc::clone(&self.platforms)
+    pub(super) fn platforms(&self) -> Platforms {
+        self.platforms.clone()
     }
 
     /// Sends one command and returns its answer.

@@ -31,6 +31,7 @@ use serde::Deserialize;
 use shell::{QuestionFile, ShellFile};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use switchyard_actors::domain::config::{PortConfig, VlanId};
 use switchyard_actors::domain::failure::FailureClass;
 use switchyard_actors::domain::ids::PortName;
@@ -228,9 +229,9 @@ pub enum PlatformError {
     },
 }
 
-/// All platforms that are known.
-#[derive(Debug)]
-pub struct Platforms(BTreeMap<String, Platform>);
+/// All platforms that are known; read and compiled once, and shared.
+#[derive(Debug, Clone)]
+pub struct Platforms(Arc<BTreeMap<String, Platform>>);
 
 impl Platforms {
     /// Those that ship, and those in `folder`, which go before one of the same name.
@@ -248,7 +249,7 @@ impl Platforms {
             let platform = Platform::parse(&path.display().to_string(), &text)?;
             platforms.insert(platform.name.clone(), platform);
         }
-        Ok(Self(platforms))
+        Ok(Self(Arc::new(platforms)))
     }
 
     /// The same, with everything that is wrong instead of the first of it.
@@ -272,7 +273,7 @@ impl Platforms {
                 Err(error) => Err(PlatformError::Unreadable { path, error }),
             });
         }
-        (Self(platforms), faults)
+        (Self(Arc::new(platforms)), faults)
     }
 
     /// One by its name.
