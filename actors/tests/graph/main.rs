@@ -11,4 +11,5 @@ mod retention;
 mod several;
 mod stopping;
 mod visits;
+mod waiting;
 mod world;
