@@ -52,7 +52,7 @@ pub struct Counts {
     pub unsaved_ports: usize,
 }
 
-/// Over the time from the first checkout to the last answer, or to the last line that was told to be live.
+/// Over the time from the first checkout to the last answer, or to the last outcome.
 #[derive(Debug, Clone, Serialize)]
 pub struct Rates {
     pub accepted_per_s: f64,
@@ -70,7 +70,7 @@ pub struct Latency {
     pub whole_way: Spread,
 }
 
-/// From the first checkout to the last line that was told to be live, beside what the busiest switch took itself.
+/// From the first checkout to the last outcome, beside what the busiest switch took itself.
 #[derive(Debug, Clone, Serialize)]
 pub struct Makespan {
     pub makespan_ms: f64,

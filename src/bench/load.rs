@@ -51,6 +51,13 @@ pub struct Accepted {
     pub answered: Instant,
 }
 
+impl Accepted {
+    /// How long the answer took.
+    pub fn answer(&self) -> Duration {
+        self.answered.saturating_duration_since(self.due)
+    }
+}
+
 #[derive(Deserialize)]
 struct Answer {
     job_id: String,
