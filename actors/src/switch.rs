@@ -483,7 +483,8 @@ impl SwitchSupervisor {
             }
             SessionState::BackingOff { until, .. } => {
                 let left = self.outside.due(*until, now).millis_since(now);
-                Some(Duration::from_millis(left.max(1)))
+                // One that is over keeps nothing waiting.
+                (left > 0).then(|| Duration::from_millis(left))
             }
             SessionState::Idle
             | SessionState::Connecting { .. }

@@ -1,20 +1,7 @@
-//! The figures of one run, with the units in their names: what `--json` writes, and what the table shows.
+//! The figures of one run, with the units in their names: what `--json` writes, and what table and charts show.
 
-use super::inbox::{Outcome, Told};
-use super::load::Sent;
-use super::network::Network;
-use super::options::Options;
-use super::phases::{Phases, Stamps};
-use super::seen::{Nanos, Seen};
-use super::service::Known;
-use super::spread::{Spread, millis};
-use super::used::Used;
-use super::verdict::Fault;
-use crate::cli::Arrival;
-use crate::machine::monotonic_nanos;
+use super::spread::Spread;
 use serde::Serialize;
-use std::collections::HashMap;
-use std::time::{Duration, Instant};
 
 /// All of them.
 #[derive(Debug, Clone, Serialize)]
@@ -26,8 +13,9 @@ pub struct Figures {
     pub makespan: Makespan,
     pub cpu: Cpu,
     pub memory: Memory,
-    /// By second of the run.
-    pub seconds: Vec<Second>,
+    pub store: StoreUse,
+    /// From the first checkout on.
+    pub over_time: Vec<Interval>,
     /// What did not hold, in words; empty for a run whose figures may be believed.
     pub faults: Vec<String>,
 }
@@ -64,7 +52,7 @@ pub struct Counts {
     pub unsaved_ports: usize,
 }
 
-/// Over the time from the first checkout to the last answer, or to the last line that was told to be live.
+/// Over the time from the first checkout to the last answer, or to the last outcome.
 #[derive(Debug, Clone, Serialize)]
 pub struct Rates {
     pub accepted_per_s: f64,
@@ -82,7 +70,7 @@ pub struct Latency {
     pub whole_way: Spread,
 }
 
-/// From the first checkout to the last line that was told to be live, beside what the busiest switch took itself.
+/// From the first checkout to the last outcome, beside what the busiest switch took itself.
 #[derive(Debug, Clone, Serialize)]
 pub struct Makespan {
     pub makespan_ms: f64,
@@ -112,295 +100,24 @@ pub struct Memory {
     pub highest_bytes: u64,
     pub end_bytes: u64,
     pub open_sessions_at_end: usize,
-    /// All that memory grew by over the run, by the sessions that were open at its end.
+    /// All that memory grew by over the run, by the sessions that were open at its end; none where they are too few to tell.
     pub per_open_session_bytes: Option<f64>,
 }
 
+#[derive(Debug, Clone, Serialize)]
+pub struct StoreUse {
+    /// With those within scripts; none where there is no Redis.
+    pub redis_commands_per_job: Option<f64>,
+    /// Of the file, which grows by steps, or in Redis's memory.
+    pub bytes_per_job: f64,
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Second {
-    pub second: u64,
-    pub accepted: usize,
-    pub live_ports: usize,
+pub struct Interval {
+    pub from_s: f64,
+    pub lasting_s: f64,
+    pub accepted_per_s: f64,
+    pub live_ports_per_s: f64,
     pub answer: Spread,
     pub whole_way: Spread,
-}
-
-/// What was observed of a whole run.
-pub struct Observed<'o> {
-    pub options: &'o Options,
-    pub network: &'o Network,
-    pub began: Instant,
-    pub sent: Sent,
-    pub told: &'o [Told],
-    pub seen: Seen,
-    pub used: Used,
-    pub known: Known,
-    pub open_sessions: usize,
-    pub cpus: usize,
-    pub faults: Vec<Fault>,
-}
-
-/// One job that came to a live line.
-struct Live {
-    phases: Phases,
-    answered: Nanos,
-    completed: Nanos,
-}
-
-/// Fewer say more about the allocator than about switches.
-const ENOUGH_TO_TELL: usize = 100;
-
-impl Figures {
-    pub fn of(observed: &Observed<'_>) -> Self {
-        let live = observed.live();
-        Self {
-            settings: Settings::of(observed.options),
-            counts: observed.counts(),
-            rates: observed.rates(&live),
-            latency: observed.latency(&live),
-            makespan: observed.makespan(&live),
-            cpu: observed.cpu(live.len()),
-            memory: observed.memory(),
-            seconds: observed.seconds(&live),
-            faults: observed.faults.iter().map(ToString::to_string).collect(),
-        }
-    }
-}
-
-impl Settings {
-    fn of(options: &Options) -> Self {
-        Self {
-            service: options.service_name(),
-            store: options.store.name(),
-            switches: options.switches,
-            jobs_per_switch: options.jobs,
-            latency_ms: options.device.latency_ms,
-            spread_ms: options.device.spread_ms,
-            save_ms: options.device.save_ms,
-            faults_share: options.device.faults,
-            arrival: options.arrival.to_string(),
-            clients: match options.arrival {
-                Arrival::Closed { clients } => Some(clients),
-                Arrival::Open { .. } => None,
-            },
-            visit_ports: options.visit_ports,
-            idle_ms: options.idle_ms,
-        }
-    }
-}
-
-impl Observed<'_> {
-    fn live(&self) -> Vec<Live> {
-        let mut completed = HashMap::new();
-        for told in self.told.iter().filter(|told| told.outcome == Outcome::Completed) {
-            completed.entry(told.order).or_insert(told.arrived);
-        }
-        let live = self.sent.accepted.iter().filter_map(|accepted| {
-            let completed = monotonic_nanos(*completed.get(&Some(accepted.order))?);
-            let (switch, port) = self.network.place(accepted.order);
-            let answered = monotonic_nanos(accepted.answered);
-            let phases = Phases::of(&Stamps {
-                due: monotonic_nanos(accepted.due),
-                answered,
-                completed,
-                lines: self.seen.port((switch, port)).map_or(&[], |port| &port.lines),
-                openings: &self.seen.switches[switch].openings,
-            });
-            Some(Live { phases, answered, completed })
-        });
-        live.collect()
-    }
-
-    fn counts(&self) -> Counts {
-        let outcomes = |wanted| self.told.iter().filter(|told| told.outcome == wanted).count();
-        let (completed, sessions) = (outcomes(Outcome::Completed), self.seen.openings().count());
-        Counts {
-            checkouts: self.sent.checkouts,
-            accepted: self.sent.accepted.len(),
-            completed,
-            failed: outcomes(Outcome::Failed),
-            retries: self.sent.retries,
-            sessions_opened: sessions,
-            connections_without_a_session: self.seen.switches.iter().map(|switch| switch.unopened).sum(),
-            jobs_per_session: per(completed as f64, sessions as f64).unwrap_or_default(),
-            saves: self.seen.saves.len(),
-            unsaved_ports: self.seen.unsaved_ports(),
-        }
-    }
-
-    fn rates(&self, live: &[Live]) -> Rates {
-        let answered = self.sent.accepted.iter().map(|accepted| accepted.answered).max();
-        let answering = answered.map_or(Duration::ZERO, |last| last.saturating_duration_since(self.began));
-        let rate = |count: usize, over: Duration| per(count as f64, over.as_secs_f64()).unwrap_or_default();
-        Rates {
-            accepted_per_s: rate(self.sent.accepted.len(), answering),
-            live_ports_per_s: rate(live.len(), self.until_all_live(live)),
-        }
-    }
-
-    fn until_all_live(&self, live: &[Live]) -> Duration {
-        let last = live.iter().map(|live| live.completed).max().unwrap_or_default();
-        Duration::from_nanos(last.saturating_sub(monotonic_nanos(self.began)))
-    }
-
-    fn latency(&self, live: &[Live]) -> Latency {
-        let at_the_switch = || live.iter().filter_map(|live| live.phases.at_the_switch);
-        Latency {
-            answer: Spread::of(live.iter().map(|live| live.phases.answer)),
-            queueing: Spread::of(at_the_switch().map(|phases| phases.queueing)),
-            session_open: Spread::of(self.seen.openings()),
-            dialog: Spread::of(at_the_switch().map(|phases| phases.dialog)),
-            save: Spread::of(self.seen.saves.iter().copied()),
-            webhook: Spread::of(at_the_switch().map(|phases| phases.webhook)),
-            whole_way: Spread::of(live.iter().map(|live| live.phases.whole_way)),
-        }
-    }
-
-    fn makespan(&self, live: &[Live]) -> Makespan {
-        let (makespan, ideal) = (millis(self.until_all_live(live)), millis(self.seen.ideal()));
-        Makespan { makespan_ms: makespan, ideal_ms: ideal, ratio: per(makespan, ideal) }
-    }
-
-    fn cpu(&self, jobs: usize) -> Cpu {
-        let service_ms = millis(self.used.service.cpu);
-        Cpu {
-            window_ms: millis(self.used.window),
-            cpus: self.cpus,
-            service_ms_per_job: per(service_ms, jobs as f64).unwrap_or_default(),
-            service_ms,
-            redis_ms: millis(self.used.redis.cpu),
-            load_ms: millis(self.used.load.cpu),
-            simulator_ms: millis(self.used.simulator.cpu),
-        }
-    }
-
-    fn memory(&self) -> Memory {
-        let (known, end) = (self.known, self.used.service.resident_bytes);
-        let growth = |from: u64, to: u64| to.saturating_sub(from) as f64;
-        let others = self.options.switches - 1;
-        let per_switch = per(growth(known.one_bytes, known.all_bytes), others as f64);
-        Memory {
-            one_switch_bytes: known.one_bytes,
-            all_switches_bytes: known.all_bytes,
-            per_known_switch_bytes: per_switch.filter(|_| others >= ENOUGH_TO_TELL),
-            highest_bytes: self.used.highest_bytes,
-            end_bytes: end,
-            open_sessions_at_end: self.open_sessions,
-            per_open_session_bytes: per(growth(known.all_bytes, end), self.open_sessions as f64),
-        }
-    }
-
-    fn seconds(&self, live: &[Live]) -> Vec<Second> {
-        let began = monotonic_nanos(self.began);
-        let second = |at: Nanos| at.saturating_sub(began) / 1_000_000_000;
-        let last = live.iter().map(|live| second(live.completed)).max().map_or(0, |last| last + 1);
-        let seconds = (0..last).map(|number| {
-            let answered = || live.iter().filter(move |live| second(live.answered) == number);
-            let completed = || live.iter().filter(move |live| second(live.completed) == number);
-            Second {
-                second: number,
-                accepted: answered().count(),
-                live_ports: completed().count(),
-                answer: Spread::of(answered().map(|live| live.phases.answer)),
-                whole_way: Spread::of(completed().map(|live| live.phases.whole_way)),
-            }
-        });
-        seconds.collect()
-    }
-}
-
-fn per(amount: f64, of: f64) -> Option<f64> {
-    (of > 0.0).then(|| amount / of)
-}
-
-#[cfg(test)]
-pub mod tests {
-    use super::super::load::Accepted;
-    use super::super::options::tests::asked;
-    use super::super::seen::SeenPort;
-    use super::*;
-
-    /// Of a run whose first checkout is live after 100 ms, and its second after 2.1 s.
-    pub fn figures(arguments: &[&str]) -> Figures {
-        let options = &asked(arguments).expect("it makes sense")[0];
-        let (network, began) = (Network::of(options), Instant::now());
-        let after = |millis| began + Duration::from_millis(millis);
-        let accepted = |order: usize| Accepted {
-            order,
-            job: format!("job-{order}"),
-            due: after(10),
-            answered: after(20),
-        };
-        let told = |order: usize, millis| Told {
-            order: Some(order),
-            job: format!("job-{order}"),
-            event: format!("event-{order}"),
-            outcome: Outcome::Completed,
-            arrived: after(millis),
-            is_signed: true,
-        };
-        let mut seen = Seen::of(Vec::new(), options.switches);
-        for (order, last) in [(0, 80), (1, 2_080)] {
-            let (switch, port) = network.place(order);
-            let lines = vec![(monotonic_nanos(after(40)), monotonic_nanos(after(last)))];
-            seen.switches[switch].ports.insert(port, SeenPort { lines, vlan: Some(142), is_saved: true });
-            seen.switches[switch].openings.push((monotonic_nanos(after(25)), monotonic_nanos(after(30))));
-            seen.switches[switch].busy = Duration::from_millis(1_050);
-        }
-        let service = super::super::usage::Usage { cpu: Duration::from_millis(8), resident_bytes: 5_000 };
-        Figures::of(&Observed {
-            options,
-            network: &network,
-            began,
-            sent: Sent { checkouts: 2, accepted: vec![accepted(0), accepted(1)], ..Sent::default() },
-            told: &[told(0, 100), told(1, 2_100)],
-            seen,
-            used: Used { service, highest_bytes: 6_000, ..Used::default() },
-            known: Known { one_bytes: 1_000, all_bytes: 2_000 },
-            open_sessions: 2,
-            cpus: 2,
-            faults: Vec::new(),
-        })
-    }
-
-    fn is_about(found: f64, expected: f64) -> bool {
-        (found - expected).abs() <= expected * 0.01
-    }
-
-    #[test]
-    fn each_phase_is_that_of_its_observers() {
-        let latency = figures(&["--switches", "2"]).latency;
-        let medians = [
-            (latency.answer, 10.0),
-            (latency.queueing, 15.0),
-            (latency.session_open, 5.0),
-            (latency.dialog, 40.0),
-            (latency.webhook, 20.0),
-            (latency.whole_way, 80.0),
-        ];
-        for (place, (spread, expected)) in medians.into_iter().enumerate() {
-            assert!(spread.count == 2 && is_about(spread.p50_ms, expected), "{place}: {spread:?}");
-        }
-    }
-
-    #[test]
-    fn rates_makespan_and_costs_are_of_the_whole_run() {
-        let figures = figures(&["--switches", "2"]);
-        assert!(
-            is_about(figures.rates.accepted_per_s, 100.0) && is_about(figures.makespan.makespan_ms, 2_100.0)
-        );
-        assert!(figures.makespan.ratio.is_some_and(|ratio| is_about(ratio, 2.0)), "{:?}", figures.makespan);
-        assert!(
-            is_about(figures.cpu.service_ms_per_job, 4.0) && is_about(figures.counts.jobs_per_session, 1.0)
-        );
-        assert_eq!(figures.memory.per_open_session_bytes, Some(1_500.0));
-        assert_eq!(figures.memory.per_known_switch_bytes, None, "two switches tell nothing");
-    }
-
-    #[test]
-    fn each_second_counts_what_fell_into_it() {
-        let seconds = figures(&["--switches", "2"]).seconds;
-        let counts: Vec<_> = seconds.iter().map(|second| (second.accepted, second.live_ports)).collect();
-        assert_eq!(counts, [(2, 1), (0, 0), (0, 1)]);
-    }
 }

@@ -2,6 +2,7 @@
 //! than 500, as the contract says.
 
 use super::arrival;
+use super::inbox::Inbox;
 use super::network::Network;
 use super::options::Options;
 use crate::cli::Arrival;
@@ -25,8 +26,10 @@ const CONNECTIONS: usize = 4_096;
 pub struct Load {
     network: Network,
     options: Options,
+    inbox: Rc<Inbox>,
     url: String,
     http: awc::Client,
+    /// How many were sent; where clients take the next that nobody has sent, also which that is.
     next: Cell<usize>,
     deadline: Option<Instant>,
     is_over: Cell<bool>,
@@ -48,6 +51,13 @@ pub struct Accepted {
     pub answered: Instant,
 }
 
+impl Accepted {
+    /// How long the answer took.
+    pub fn answer(&self) -> Duration {
+        self.answered.saturating_duration_since(self.due)
+    }
+}
+
 #[derive(Deserialize)]
 struct Answer {
     job_id: String,
@@ -55,15 +65,12 @@ struct Answer {
 
 impl Load {
     /// On a service that listens there.
-    pub fn new(options: &Options, network: Network, address: SocketAddr) -> Self {
-        let connections = match options.arrival {
-            Arrival::Closed { clients } => clients,
-            Arrival::Open { .. } => CONNECTIONS,
-        };
-        let connector = awc::Connector::new().limit(connections);
+    pub fn new(options: &Options, network: Network, inbox: Rc<Inbox>, address: SocketAddr) -> Self {
+        let connector = awc::Connector::new().limit(options.arrival.clients().unwrap_or(CONNECTIONS));
         Self {
             network,
             options: options.clone(),
+            inbox,
             url: format!("http://{address}{CHECKOUT}"),
             http: awc::Client::builder().connector(connector).timeout(ANSWER).disable_redirects().finish(),
             next: Cell::new(0),
@@ -81,6 +88,9 @@ impl Load {
             Arrival::Closed { clients } => {
                 join_all((0..clients).map(|_| self.send_one_after_another())).await;
             }
+            Arrival::Live { clients } => {
+                join_all((0..clients).map(|client| self.send_one_live_after_another(client, clients))).await;
+            }
             Arrival::Open { per_second } => self.send_when_due(per_second).await,
         }
         self.is_over.set(true);
@@ -89,6 +99,19 @@ impl Load {
     async fn send_one_after_another(&self) {
         while let Some(order) = self.next_order() {
             self.check_out(order, Instant::now()).await;
+        }
+    }
+
+    /// With as many clients as switches, each stays with its own.
+    async fn send_one_live_after_another(&self, client: usize, clients: usize) {
+        for order in (client..self.options.checkouts()).step_by(clients) {
+            if self.is_late() {
+                return;
+            }
+            self.next.set(self.next.get() + 1);
+            if self.check_out(order, Instant::now()).await {
+                self.inbox.outcome_of(order).await;
+            }
         }
     }
 
@@ -106,20 +129,25 @@ impl Load {
 
     fn next_order(&self) -> Option<usize> {
         let order = self.next.get();
-        let is_late = self.deadline.is_some_and(|deadline| Instant::now() >= deadline);
-        (order < self.options.checkouts() && !is_late).then(|| {
+        (order < self.options.checkouts() && !self.is_late()).then(|| {
             self.next.set(order + 1);
             order
         })
     }
 
-    async fn check_out(&self, order: usize, due: Instant) {
+    fn is_late(&self) -> bool {
+        self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+    }
+
+    /// Whether it was accepted.
+    async fn check_out(&self, order: usize, due: Instant) -> bool {
         let body = self.network.body(order);
         loop {
             match self.post(body.clone()).await {
                 Ok((200, text)) => return self.accept(order, due, &text),
                 Ok((status, text)) if status < 500 => {
-                    return self.refused.borrow_mut().push(format!("checkout {order}: {status} {text}"));
+                    self.refused.borrow_mut().push(format!("checkout {order}: {status} {text}"));
+                    return false;
                 }
                 Ok(_) | Err(()) => {
                     self.retries.set(self.retries.get() + 1);
@@ -138,14 +166,16 @@ impl Load {
         Ok((answer.status().as_u16(), String::from_utf8_lossy(&text).into_owned()))
     }
 
-    fn accept(&self, order: usize, due: Instant, text: &str) {
+    fn accept(&self, order: usize, due: Instant, text: &str) -> bool {
         let answered = Instant::now();
         match serde_json::from_str::<Answer>(text) {
             Ok(Answer { job_id: job }) => {
                 self.accepted.borrow_mut().push(Accepted { order, job, due, answered });
+                true
             }
             Err(error) => {
-                self.refused.borrow_mut().push(format!("checkout {order}: 200 with {text}: {error}"))
+                self.refused.borrow_mut().push(format!("checkout {order}: 200 with {text}: {error}"));
+                false
             }
         }
     }

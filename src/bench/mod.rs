@@ -13,20 +13,24 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)] // it answers on the terminal
 
 mod arrival;
+mod chart;
 mod cores;
 mod figures;
 mod fleet;
 mod inbox;
 mod load;
 mod network;
+mod observed;
 mod options;
 mod phases;
+mod plot;
 mod program;
 mod progress;
 mod run;
 mod seen;
 mod service;
 mod spread;
+mod store;
 mod table;
 mod usage;
 mod used;
@@ -35,15 +39,25 @@ mod verdict;
 use crate::cli::BenchArgs;
 use crate::signals::StopSignal;
 use anyhow::{Context as _, bail};
+use chart::Chart;
 use cores::Cores;
 use figures::Figures;
 use options::Options;
 use progress::Progress;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use serde::Serialize;
 use std::process::ExitCode;
 use table::Table;
 
 const WRONG_USAGE: u8 = 2;
+
+/// What `--json` writes.
+#[derive(Debug, Serialize)]
+struct Measured {
+    /// How many there are, and whose they were.
+    cpus: String,
+    runs: Vec<Figures>,
+}
 
 /// Runs what the command line asks for, and says what was seen.
 ///
@@ -60,32 +74,35 @@ pub async fn run(args: &BenchArgs) -> anyhow::Result<ExitCode> {
     // By default an interrupt would end this process alone, and leave the others behind.
     let mut stop = StopSignal::listen().context("listening for SIGTERM and SIGINT")?;
     tokio::select! {
-        ran = measure(&runs) => report(args, &ran?),
+        measured = measure(&runs) => report(args, &measured?),
         () = stop.asked() => bail!("interrupted"),
     }
 }
 
-async fn measure(runs: &[Options]) -> anyhow::Result<Vec<Figures>> {
+async fn measure(runs: &[Options]) -> anyhow::Result<Measured> {
     take_all_descriptors().context("the limit of open files")?;
     let cores = Cores::share_out().context("the CPUs")?;
     println!("{cores}");
-    let mut figures = Vec::new();
+    let mut measured = Measured { cpus: cores.to_string(), runs: Vec::new() };
     for options in runs {
         let progress = Progress::of(options);
         let ran = run::run(options, &cores, &progress).await?;
         drop(progress);
         println!("\n{}", Table(&ran));
-        figures.push(ran);
+        measured.runs.push(ran);
     }
-    Ok(figures)
+    Ok(measured)
 }
 
-fn report(args: &BenchArgs, runs: &[Figures]) -> anyhow::Result<ExitCode> {
+fn report(args: &BenchArgs, measured: &Measured) -> anyhow::Result<ExitCode> {
     if let Some(file) = &args.json {
-        let text = serde_json::to_string_pretty(&serde_json::json!({ "runs": runs }))?;
+        let text = serde_json::to_string_pretty(measured)?;
         std::fs::write(file, text).with_context(|| file.display().to_string())?;
     }
-    let held = runs.iter().all(|run| run.faults.is_empty());
+    if let Some(file) = &args.plot {
+        plot::write(&Chart::of(&measured.runs), file)?;
+    }
+    let held = measured.runs.iter().all(|run| run.faults.is_empty());
     Ok(if held { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

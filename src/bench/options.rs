@@ -57,10 +57,8 @@ impl Options {
     pub fn of(args: &BenchArgs) -> Result<Vec<Self>, String> {
         let one = Self::first(args);
         let runs: Vec<_> = if !args.sweep.is_empty() {
-            let arrivals = args.sweep.iter().map(|clients| format!("closed:{clients}").parse());
-            let arrivals: Vec<Arrival> =
-                arrivals.collect::<Result<_, String>>().map_err(|why| format!("--sweep: {why}"))?;
-            arrivals.into_iter().map(|arrival| Self { arrival, ..one.clone() }).collect()
+            let arrivals = args.sweep.iter().map(|clients| args.arrival.with_clients(*clients));
+            arrivals.map(|arrival| Self { arrival, ..one.clone() }).collect()
         } else if !args.sweep_switches.is_empty() {
             args.sweep_switches.iter().map(|switches| Self { switches: *switches, ..one.clone() }).collect()
         } else {
@@ -97,6 +95,9 @@ impl Options {
         }
         if !(1..=MOST_JOBS).contains(&self.jobs) {
             return Err(format!("--jobs must be 1 to {MOST_JOBS}, since each takes a port of the switch"));
+        }
+        if self.arrival.to_string().parse::<Arrival>().is_err() {
+            return Err(format!("--sweep: there is no arrival {}", self.arrival));
         }
         if !(0.0..=1.0).contains(&self.device.faults) {
             return Err("--faults is a share of the sessions, from 0 to 1".into());
@@ -138,6 +139,8 @@ pub mod tests {
         let clients = asked(&["--sweep", "1,8,64"]).expect("it makes sense");
         let arrivals: Vec<_> = clients.iter().map(|run| run.arrival.to_string()).collect();
         assert_eq!(arrivals, ["closed:1", "closed:8", "closed:64"]);
+        let live = asked(&["--sweep", "2", "--arrival", "live:1"]).expect("it makes sense");
+        assert_eq!(live[0].arrival.to_string(), "live:2");
         let switches = asked(&["--sweep-switches", "10,100"]).expect("it makes sense");
         assert_eq!(switches.iter().map(|run| run.switches).collect::<Vec<_>>(), [10, 100]);
     }

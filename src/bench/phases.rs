@@ -1,9 +1,9 @@
 //! One job's way, cut into the phases that its observers tell apart: the client, the switch, the receiver.
 //!
 //! ```text
-//!   due ──answer── 200 ──queueing── first line ──dialog── last answer ──webhook── completed
-//!                   │   (without the opening)                                       │
-//!                   └──────────────────────── whole way ───────────────────────────┘
+//!   200 ──queueing── first line ──dialog── last answer ──webhook── completed
+//!    │   (without the opening)                                       │
+//!    └──────────────────────── whole way ───────────────────────────┘
 //! ```
 //!
 //! All of them read one clock. What is observed before its cause, since each looks from where it stands, takes no time.
@@ -14,7 +14,6 @@ use std::time::Duration;
 /// What was observed of a job that came to a live line.
 #[derive(Debug, Clone, Copy)]
 pub struct Stamps<'s> {
-    pub due: Nanos,
     pub answered: Nanos,
     pub completed: Nanos,
     /// Lines that name its port, heard and answered.
@@ -26,7 +25,6 @@ pub struct Stamps<'s> {
 /// How long each phase took. Without a line that names the port nothing is known of what is between.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Phases {
-    pub answer: Duration,
     pub whole_way: Duration,
     pub at_the_switch: Option<AtTheSwitch>,
 }
@@ -41,11 +39,7 @@ pub struct AtTheSwitch {
 
 impl Phases {
     pub fn of(stamps: &Stamps<'_>) -> Self {
-        Self {
-            answer: between(stamps.due, stamps.answered),
-            whole_way: between(stamps.answered, stamps.completed),
-            at_the_switch: at_the_switch(stamps),
-        }
+        Self { whole_way: between(stamps.answered, stamps.completed), at_the_switch: at_the_switch(stamps) }
     }
 }
 
@@ -77,7 +71,6 @@ mod tests {
     use super::*;
 
     const STAMPS: Stamps<'_> = Stamps {
-        due: 100,
         answered: 150,
         completed: 1_000,
         lines: &[(400, 450), (500, 550), (700, 900)],
@@ -92,7 +85,7 @@ mod tests {
     #[test]
     fn the_phases_of_a_job_are_its_whole_way() {
         let phases = Phases::of(&STAMPS);
-        assert_eq!((phases.answer.as_nanos(), phases.whole_way.as_nanos()), (50, 850));
+        assert_eq!(phases.whole_way.as_nanos(), 850);
         assert_eq!(at_the_switch(STAMPS), (250, 500, 100));
     }
 

@@ -1,11 +1,12 @@
 //! One run from its processes' start to their end.
 
 use super::cores::Cores;
-use super::figures::{Figures, Observed};
+use super::figures::Figures;
 use super::fleet::{Fleet, FleetState};
 use super::inbox::Inbox;
 use super::load::Load;
 use super::network::{Network, VLAN};
+use super::observed::Observed;
 use super::options::Options;
 use super::progress::Progress;
 use super::seen::Seen;
@@ -37,51 +38,54 @@ pub async fn run(options: &Options, cores: &Cores, progress: &Progress) -> anyho
     progress.says("starts the service, with one switch and with all");
     let mut service = Service::start(options, &inventories, folder.path()).await?;
 
-    let (mut inbox, mut meter) = (Inbox::of(receiver), Meter::start(&service, &fleet));
+    let (inbox, mut meter) = (Rc::new(Inbox::of(receiver)), Meter::start(&service, &fleet));
     let began = Instant::now();
-    let load = Rc::new(Load::new(options, network.clone(), service.address()));
+    let load = Rc::new(Load::new(options, network.clone(), Rc::clone(&inbox), service.address()));
+    let listening = actix_rt::spawn(Rc::clone(&inbox).listen());
     let driving = actix_rt::spawn(Rc::clone(&load).drive());
-    until_all_told(&load, &mut inbox, &mut service, &mut meter, progress).await?;
+    until_all_told(&load, &inbox, &mut service, &mut meter, progress).await?;
     driving.abort();
     let state = until_all_saved(&mut fleet, progress).await?;
     let used = meter.read(&service, &fleet);
-    inbox.read_on();
 
     progress.says("stops");
     let known = service.known;
     service.stop().await?;
+    listening.abort();
+    inbox.read_on();
+    let told = inbox.told();
     let seen = Seen::of(fleet.stop().await?, options.switches);
     let (sent, may_fail) = (load.outcome(), options.device.faults > 0.0);
     let is_live = |order| seen.port(network.place(order)).is_some_and(|port| port.vlan == Some(VLAN));
-    let faults = verdict::judge(&sent, inbox.told(), is_live, may_fail);
-    Ok(Figures::of(&Observed {
+    let faults = verdict::judge(&sent, &told, is_live, may_fail);
+    let observed = Observed {
         options,
         network: &network,
         began,
         sent,
-        told: inbox.told(),
+        told: &told,
         seen,
         used,
         known,
         open_sessions: state.open_sessions,
         cpus: cores.count(),
         faults,
-    }))
+    };
+    Ok(observed.figures())
 }
 
 /// Waits until each accepted checkout has its outcome, or nothing moves any more: what is missing then is for the verdict.
 async fn until_all_told(
     load: &Load,
-    inbox: &mut Inbox,
+    inbox: &Inbox,
     service: &mut Service,
     meter: &mut Meter,
     progress: &Progress,
 ) -> anyhow::Result<()> {
     let (mut moved, mut last) = (Instant::now(), (0, 0));
     loop {
-        inbox.read_on();
         meter.look(service);
-        let now = (load.accepted_so_far(), inbox.told().len());
+        let now = (load.accepted_so_far(), inbox.count());
         progress.is_at(now.0, now.1);
         if load.is_over() && now.1 >= now.0 {
             return Ok(());

@@ -3,9 +3,9 @@
 use super::network::Inventories;
 use super::options::Options;
 use super::program::Program;
+use super::store::Store;
 use super::usage::Usage;
-use crate::cli::BenchStore;
-use crate::redis_lab::{Port, RedisServer, Settings};
+use crate::redis_lab::Port;
 use anyhow::{Context as _, bail, ensure};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -27,7 +27,8 @@ pub struct Service {
     // Before its store: it ends first.
     program: Program,
     port: Port,
-    redis: Option<RedisServer>,
+    /// Its store.
+    pub store: Store,
     /// What it had in memory while it knew one switch, and now that it knows all.
     pub known: Known,
 }
@@ -57,18 +58,15 @@ impl Service {
 
     async fn start_with(options: &Options, inventory: &Path, folder: &Path) -> anyhow::Result<Self> {
         std::fs::create_dir_all(folder).context("the service's folder")?;
-        let redis = match options.store {
-            BenchStore::Embedded => None,
-            BenchStore::Redis => Some(RedisServer::start(Settings::default())?),
-        };
+        let store = Store::start(options.store, folder)?;
         let port = Port::reserve()?;
-        let url = redis.as_ref().map(RedisServer::url);
+        let url = store.url();
         let command = match &options.service {
             Some(program) => other(program, port.address(), inventory, url.as_deref()),
             None => ours(options, port.address(), inventory, url.as_deref(), folder)?,
         };
         let program = Program::start(options.service_name(), command, folder.join("service.log"))?;
-        let mut service = Self { program, port, redis, known: Known { one_bytes: 0, all_bytes: 0 } };
+        let mut service = Self { program, port, store, known: Known { one_bytes: 0, all_bytes: 0 } };
         service.until_ready().await?;
         Ok(service)
     }
@@ -103,11 +101,6 @@ impl Service {
     /// What its processes have used.
     pub fn usage(&self) -> Usage {
         self.program.usage()
-    }
-
-    /// What its Redis has used.
-    pub fn redis_usage(&self) -> Option<Usage> {
-        Some(Usage::of_process(self.redis.as_ref()?.pid()?))
     }
 
     /// Ends it, and then its store.

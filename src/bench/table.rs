@@ -1,6 +1,6 @@
 //! The figures as a person reads them.
 
-use super::figures::{Cpu, Figures, Memory};
+use super::figures::{Cpu, Figures, Memory, StoreUse};
 use super::spread::Spread;
 use std::fmt;
 
@@ -14,6 +14,7 @@ impl fmt::Display for Table<'_> {
         self.work(f)?;
         cpu(&self.0.cpu, f)?;
         memory(&self.0.memory, f)?;
+        store(&self.0.store, f)?;
         self.verdict(f)
     }
 }
@@ -113,6 +114,12 @@ fn memory(memory: &Memory, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         row(f, "memory a session", &format!("{kib:.1} KiB: all growth by the {sessions} open at the end"))?;
     }
     Ok(())
+}
+
+fn store(store: &StoreUse, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let commands =
+        store.redis_commands_per_job.map_or(String::new(), |count| format!(", {count:.1} Redis commands"));
+    row(f, "store a job", &format!("{:.1} KiB{commands}", store.bytes_per_job / 1024.0))
 }
 
 fn row(f: &mut fmt::Formatter<'_>, name: &str, value: &str) -> fmt::Result {

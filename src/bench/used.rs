@@ -2,6 +2,7 @@
 
 use super::fleet::Fleet;
 use super::service::Service;
+use super::store::Holdings;
 use super::usage::Usage;
 use std::time::{Duration, Instant};
 
@@ -12,15 +13,17 @@ struct All {
     redis: Usage,
     load: Usage,
     simulator: Usage,
+    store: Holdings,
 }
 
 impl All {
     fn now(service: &Service, fleet: &Fleet) -> Self {
         Self {
             service: service.usage(),
-            redis: service.redis_usage().unwrap_or_default(),
+            redis: service.store.usage(),
             load: Usage::of_this_process(),
             simulator: fleet.usage(),
+            store: service.store.holdings(),
         }
     }
 }
@@ -46,6 +49,8 @@ pub struct Used {
     pub load: Usage,
     /// The fleet.
     pub simulator: Usage,
+    /// What Redis was asked, and by how much the store has grown.
+    pub store: Holdings,
     /// The most memory that the service was seen to have.
     pub highest_bytes: u64,
 }
@@ -72,6 +77,10 @@ impl Meter {
             redis: now.redis - before.redis,
             load: now.load - before.load,
             simulator: now.simulator - before.simulator,
+            store: Holdings {
+                redis_commands: now.store.redis_commands - before.store.redis_commands,
+                bytes: now.store.bytes.saturating_sub(before.store.bytes),
+            },
             highest_bytes: self.highest_bytes,
         }
     }

@@ -60,7 +60,8 @@ pub struct BenchArgs {
     /// Which vendor.
     #[arg(long, value_enum, default_value = "mixed")]
     pub personality: Play,
-    /// How checkouts come: `closed:N` (N clients, each waits for its answer) or `open:RATE` (so many a second, at random).
+    /// How checkouts come: `closed:N` (N clients, each waits for its answer), `live:N` (each waits until its line is live; with as
+    /// many as switches, each switch has one job at a time) or `open:RATE` (so many a second, at random).
     #[arg(long, default_value = "closed:64")]
     pub arrival: Arrival,
     /// Which store.
@@ -75,7 +76,7 @@ pub struct BenchArgs {
     /// No checkout is sent after so many seconds.
     #[arg(long)]
     pub seconds: Option<u64>,
-    /// A run for each of these numbers of clients.
+    /// A run for each of these numbers of clients, who come as --arrival says.
     #[arg(long, value_delimiter = ',', value_name = "CLIENTS", conflicts_with = "sweep_switches")]
     pub sweep: Vec<usize>,
     /// A run for each of these numbers of switches.
@@ -123,11 +124,39 @@ pub enum Arrival {
         /// At once.
         clients: usize,
     },
+    /// So many, each of which waits for its line to be live, or for its failure, before it sends the next.
+    Live {
+        /// At once.
+        clients: usize,
+    },
     /// Independent of answers.
     Open {
         /// On average.
         per_second: f64,
     },
+}
+
+/// Each has a connection.
+const MOST_CLIENTS: usize = 20_000;
+
+impl Arrival {
+    /// How many clients there are at once; `None` where checkouts don't wait for anything.
+    #[must_use]
+    pub fn clients(self) -> Option<usize> {
+        match self {
+            Self::Closed { clients } | Self::Live { clients } => Some(clients),
+            Self::Open { .. } => None,
+        }
+    }
+
+    /// The same with as many.
+    #[must_use]
+    pub fn with_clients(self, clients: usize) -> Self {
+        match self {
+            Self::Live { .. } => Self::Live { clients },
+            Self::Closed { .. } | Self::Open { .. } => Self::Closed { clients },
+        }
+    }
 }
 
 impl FromStr for Arrival {
@@ -136,16 +165,19 @@ impl FromStr for Arrival {
     fn from_str(text: &str) -> Result<Self, String> {
         let arrival = match text.split_once(':') {
             Some(("closed", clients)) => clients.parse().ok().map(|clients| Self::Closed { clients }),
+            Some(("live", clients)) => clients.parse().ok().map(|clients| Self::Live { clients }),
             Some(("open", rate)) => rate.parse().ok().map(|per_second| Self::Open { per_second }),
             _ => None,
         };
         let makes_sense = |arrival: &Self| match arrival {
-            Self::Closed { clients } => (1..=10_000).contains(clients),
+            Self::Closed { clients } | Self::Live { clients } => (1..=MOST_CLIENTS).contains(clients),
             Self::Open { per_second } => (0.01..=1_000_000.0).contains(per_second),
         };
-        let accepted =
-            "closed:N with 1 to 10000 clients, or open:RATE with 0.01 to 1000000 checkouts a second";
-        arrival.filter(makes_sense).ok_or_else(|| accepted.to_owned())
+        arrival.filter(makes_sense).ok_or_else(|| {
+            format!(
+                "closed:N or live:N with 1 to {MOST_CLIENTS} clients, or open:RATE with 0.01 to 1000000 a second"
+            )
+        })
     }
 }
 
@@ -153,6 +185,7 @@ impl fmt::Display for Arrival {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Closed { clients } => write!(f, "closed:{clients}"),
+            Self::Live { clients } => write!(f, "live:{clients}"),
             Self::Open { per_second } => write!(f, "open:{per_second}"),
         }
     }
@@ -164,14 +197,16 @@ mod tests {
 
     #[test]
     fn an_arrival_is_read_as_it_is_shown() {
-        for text in ["closed:1", "closed:64", "open:0.5", "open:2000"] {
+        for text in ["closed:1", "closed:64", "live:8", "open:0.5", "open:2000"] {
             assert_eq!(text.parse::<Arrival>().map(|arrival| arrival.to_string()).as_deref(), Ok(text));
         }
     }
 
     #[test]
     fn what_is_no_arrival_is_told_what_is() {
-        for text in ["", "64", "closed:0", "closed:-1", "open:0", "open:NaN", "open:", "half-open:3"] {
+        for text in
+            ["", "64", "closed:0", "live:0", "closed:-1", "open:0", "open:NaN", "open:", "half-open:3"]
+        {
             let told = text.parse::<Arrival>().expect_err(text);
             assert!(told.starts_with("closed:N"), "{text}: {told}");
         }

@@ -6,7 +6,7 @@ use crate::domain::record::{Index, Key, Record, Tag};
 use crate::ports::store::{Claimed, Commit, CommitError, Heartbeat, Member, Store, StoreUnavailable, Stored};
 use async_trait::async_trait;
 use std::collections::{BTreeSet, VecDeque};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -32,6 +32,7 @@ pub struct RecordingStore {
     log: Mutex<Vec<Commit>>,
     faults: Mutex<VecDeque<Fault>>,
     slow_reads: Mutex<Vec<(Key, Duration)>>,
+    reads: AtomicUsize,
     shared: AtomicBool,
     tag_by_tag: bool,
 }
@@ -101,6 +102,12 @@ impl RecordingStore {
         locked(&self.log).clone()
     }
 
+    /// How often it was asked for records.
+    #[must_use]
+    pub fn reads(&self) -> usize {
+        self.reads.load(Ordering::Relaxed)
+    }
+
     /// A record, if it is there.
     #[must_use]
     pub fn record(&self, key: &Key) -> Option<Record> {
@@ -156,6 +163,7 @@ impl RecordingStore {
 #[async_trait]
 impl Store for RecordingStore {
     async fn read(&self, keys: &[Key]) -> Result<Vec<Option<Stored>>, StoreUnavailable> {
+        self.reads.fetch_add(1, Ordering::Relaxed);
         let mut read = Vec::with_capacity(keys.len());
         for key in keys {
             if let Some(wait) = self.wait_before(key) {

@@ -12,4 +12,5 @@ mod several;
 mod stopping;
 mod transcripts;
 mod visits;
+mod waiting;
 mod world;
