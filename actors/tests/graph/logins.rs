@@ -159,7 +159,7 @@ fn who_is_logged_in_holds_no_place_however_long_its_switch_takes_then() {
         let settings = GraphSettings { supervision, ..GraphSettings::default() };
         let world = World::on(seeded_with(RecordingStore::default(), SWITCHES), settings);
         let set_up = ScriptedFault::SetUpSlowly(Duration::from_secs(60));
-        (1..SWITCHES).for_each(|n| world.driver.order(&numbered(n), set_up));
+        (1..SWITCHES).for_each(|n| world.driver.order(&numbered(n), set_up.clone()));
         let began = tokio::time::Instant::now();
         let jobs = order_for_all(&world).await;
         until_completed(&world, &jobs).await;
