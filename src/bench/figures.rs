@@ -34,6 +34,7 @@ pub struct Settings {
     pub arrival: String,
     /// At once; none where checkouts come independently of answers.
     pub clients: Option<usize>,
+    pub pause_ms: u64,
     pub visit_ports: Option<usize>,
     pub idle_ms: Option<u64>,
 }

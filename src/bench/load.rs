@@ -111,6 +111,7 @@ impl Load {
             self.next.set(self.next.get() + 1);
             if self.check_out(order, Instant::now()).await {
                 self.inbox.outcome_of(order).await;
+                sleep(self.options.pause).await;
             }
         }
     }

@@ -72,6 +72,7 @@ impl Observed<'_> {
             faults_share: options.device.faults,
             arrival: options.arrival.to_string(),
             clients: options.arrival.clients(),
+            pause_ms: u64::try_from(options.pause.as_millis()).unwrap_or(u64::MAX),
             visit_ports: options.visit_ports,
             idle_ms: options.idle_ms,
         }

@@ -20,6 +20,8 @@ pub struct Options {
     pub device: Device,
     /// How checkouts come.
     pub arrival: Arrival,
+    /// Of a client whose line is live.
+    pub pause: Duration,
     /// Where the service keeps its state.
     pub store: BenchStore,
     /// What of the service's configuration was asked for.
@@ -80,6 +82,7 @@ impl Options {
                 personality: args.personality,
             },
             arrival: args.arrival,
+            pause: Duration::from_millis(args.pause_ms),
             store: if args.service.is_some() { BenchStore::Redis } else { args.store },
             visit_ports: args.visit_ports,
             idle_ms: args.idle_ms,

@@ -6,6 +6,8 @@ use super::store::Holdings;
 use super::usage::Usage;
 use std::time::{Duration, Instant};
 
+const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
+
 /// At one moment.
 #[derive(Debug, Clone, Copy)]
 struct All {
@@ -33,6 +35,7 @@ impl All {
 pub struct Meter {
     began: Instant,
     before: All,
+    looked: Instant,
     highest_bytes: u64,
 }
 
@@ -59,18 +62,26 @@ impl Meter {
     /// From now on.
     pub fn start(service: &Service, fleet: &Fleet) -> Self {
         let before = All::now(service, fleet);
-        Self { began: Instant::now(), before, highest_bytes: before.service.resident_bytes }
+        let now = Instant::now();
+        Self { began: now, before, looked: now, highest_bytes: before.service.resident_bytes }
     }
 
-    /// Looks at the service's memory.
+    /// Looks at the service's memory now and then: each look reads a file for every process of the machine.
     pub fn look(&mut self, service: &Service) {
-        self.highest_bytes = self.highest_bytes.max(service.usage().resident_bytes);
+        if self.looked.elapsed() >= BETWEEN_LOOKS {
+            self.looked = Instant::now();
+            self.note_memory(service.usage());
+        }
+    }
+
+    fn note_memory(&mut self, service: Usage) {
+        self.highest_bytes = self.highest_bytes.max(service.resident_bytes);
     }
 
     /// Until now.
     pub fn read(&mut self, service: &Service, fleet: &Fleet) -> Used {
-        self.look(service);
         let (now, before) = (All::now(service, fleet), self.before);
+        self.note_memory(now.service);
         Used {
             window: self.began.elapsed(),
             service: now.service - before.service,

@@ -64,13 +64,17 @@ pub struct BenchArgs {
     /// many as switches, each switch has one job at a time) or `open:RATE` (so many a second, at random).
     #[arg(long, default_value = "closed:64")]
     pub arrival: Arrival,
+    /// How long a client of `live:N` waits, once its line is live, before it sends the next, in milliseconds: with --idle-ms 0
+    /// and a pause in which the save is done, each job has a session of its own.
+    #[arg(long, default_value_t = 0)]
+    pub pause_ms: u64,
     /// Which store.
     #[arg(long, value_enum, default_value = "embedded")]
     pub store: BenchStore,
     /// Ports that are configured in one visit, at most; without it as the configuration says.
     #[arg(long)]
     pub visit_ports: Option<usize>,
-    /// How long a session stays open with nothing to do, in milliseconds; 0 closes it at once.
+    /// How long a session stays open with nothing to do, in milliseconds; 0 closes it as soon as nothing waits for its switch.
     #[arg(long)]
     pub idle_ms: Option<u64>,
     /// No checkout is sent after so many seconds.
