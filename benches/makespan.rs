@@ -4,7 +4,10 @@
 //! | measured | beside |
 //! |---|---|
 //! | sessions kept from job to job | the ideal: the device's own time of the busiest switch |
-//! | a session for each job | a bare russh loop on the same fleet: connect, log in, the same lines, leave; no HTTP, no store, nothing read |
+//! | a session and a save for each job | a bare russh loop on the same fleet: connect, log in, the same lines, save, leave; no HTTP, no store |
+//!
+//! For the second, a switch's next job is ordered when the one before has been live for a moment, in which it is saved and its session
+//! closed; the loop waits as long.
 //!
 //! The service is `switchyard bench switches`: real processes, HTTP, SSH, webhooks. Rounds take turns. Words after `--` are the numbers of
 //! switches, jobs and rounds.
@@ -20,12 +23,14 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 
 const SWITCHYARD: &str = env!("CARGO_BIN_EXE_switchyard");
 /// Of each command.
 const LATENCY_MS: u64 = 100;
+/// From a line that is live to the next order for its switch, where each job has a session of its own.
+const PAUSE_MS: u64 = 150;
 /// Handshakes at once, as `supervision.max_opening` has it.
 const AT_ONCE: usize = 64;
 const OPENING: [&str; 4] = ["terminal length 0", "terminal width 511", "show version", "show users all"];
@@ -62,7 +67,7 @@ fn main() {
     for round in 1..=rounds {
         let reused = measured(switches, jobs, &[]);
         kept.push(reused.makespan_s / reused.ideal_s);
-        each.push(measured(switches, jobs, &["--idle-ms", "0"]).makespan_s);
+        each.push(one_session_a_job(switches, jobs));
         bare.push(bare_loop(switches, jobs));
         println!(
             "round {round}: kept sessions {:.1} s, ideal {:.1} s; a session a job {:.1} s, the bare loop {:.1} s",
@@ -80,6 +85,13 @@ fn main() {
     );
 }
 
+fn one_session_a_job(switches: usize, jobs: usize) -> f64 {
+    let (arrival, pause) = (format!("live:{switches}"), PAUSE_MS.to_string());
+    let figures = measured(switches, jobs, &["--idle-ms", "0", "--arrival", &arrival, "--pause-ms", &pause]);
+    println!("  {} sessions for {} jobs", figures.sessions, switches * jobs);
+    figures.makespan_s
+}
+
 fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
@@ -88,6 +100,7 @@ fn median(mut values: Vec<f64>) -> f64 {
 struct Measured {
     makespan_s: f64,
     ideal_s: f64,
+    sessions: u64,
 }
 
 /// The whole service, by its own bench.
@@ -108,7 +121,8 @@ fn measured(switches: usize, jobs: usize, more: &[&str]) -> Measured {
     let figures: Value = serde_json::from_str(&text).expect("JSON");
     let makespan = &figures["runs"][0]["makespan"];
     let seconds = |name: &str| makespan[name].as_f64().expect("a number") / 1_000.0;
-    Measured { makespan_s: seconds("makespan_ms"), ideal_s: seconds("ideal_ms") }
+    let sessions = figures["runs"][0]["counts"]["sessions_opened"].as_u64().expect("a number");
+    Measured { makespan_s: seconds("makespan_ms"), ideal_s: seconds("ideal_ms"), sessions }
 }
 
 /// The switches, in a process of their own, as the service's bench has them.
@@ -177,11 +191,12 @@ async fn drive(device: SocketAddr, jobs: usize, places: Arc<Semaphore>) {
         let (handle, mut channel) = open(device).await;
         drop(place);
         for line in OPENING.iter().chain(&JOB) {
-            let line = format!("{}\r", line.replace("{port}", &job.to_string()));
-            channel.data_bytes(line.into_bytes()).await.expect("sent");
-            until_prompt(&mut channel).await;
+            say(&mut channel, &line.replace("{port}", &job.to_string())).await;
         }
+        let is_over = tokio::time::Instant::now() + Duration::from_millis(PAUSE_MS);
+        say(&mut channel, "write memory").await;
         handle.disconnect(Disconnect::ByApplication, "", "en").await.expect("left");
+        tokio::time::sleep_until(is_over).await;
     }
 }
 
@@ -204,6 +219,11 @@ async fn open(device: SocketAddr) -> (client::Handle<AnyHostKey>, Channel<Msg>) 
     channel.request_shell(false).await.expect("a shell");
     until_prompt(&mut channel).await;
     (handle, channel)
+}
+
+async fn say(channel: &mut Channel<Msg>, line: &str) {
+    channel.data_bytes(format!("{line}\r").into_bytes()).await.expect("sent");
+    until_prompt(channel).await;
 }
 
 async fn until_prompt(channel: &mut Channel<Msg>) {
