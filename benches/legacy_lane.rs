@@ -30,7 +30,7 @@ const UNIT: &str = "00000000-0000-0000-0000-0000000000c1";
 const SWITCHES: usize = 500;
 const ROUNDS: usize = 3;
 /// For how long latencies are taken, quiet and loaded.
-const SPAN: Duration = Duration::from_secs(6);
+const SPAN: Duration = Duration::from_secs(4);
 /// Between two checkouts.
 const PACE: Duration = Duration::from_millis(20);
 /// For a round's switches to be done.

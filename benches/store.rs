@@ -1,7 +1,8 @@
-//! Durable commits on the embedded store, beside what the disk and redb do alone, in the same run.
+//! Durable commits on both stores, beside what the disk, redb and Redis do alone, in the same run.
 //!
 //! One element is one durable commit: a record replaced under the version that was read. The baselines sync once for
-//! each: `write + fdatasync` of a page, and a bare redb transaction with one insert.
+//! each: `write + fdatasync` of a page, a bare redb transaction with one insert, a bare `SET` on the same Redis, which syncs
+//! before it answers.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use futures_util::future::join_all;
@@ -9,7 +10,9 @@ use redb::{Database, TableDefinition};
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write as _};
 use std::path::Path;
+use switchyard::redis_lab::{self, RedisServer};
 use switchyard::store::embedded::{EmbeddedStore, Settings};
+use switchyard::store::redis::{RedisStore, Settings as RedisSettings};
 use switchyard_actors::domain::ids::{CommitId, PortName, PortRef, SwitchId};
 use switchyard_actors::domain::record::{Key, PortRecord, Record};
 use switchyard_actors::ports::store::{Commit, Durability, Expectation, Order, Store, Write};
@@ -40,7 +43,7 @@ fn commit(number: usize, version: Option<CommitId>) -> Commit {
     }
 }
 
-async fn replace(store: &EmbeddedStore, number: usize) {
+async fn replace(store: &dyn Store, number: usize) {
     let read = store.read(&[Key::Port(port(number))]).await.expect("read");
     let version = read[0].as_ref().map(|stored| stored.version);
     store.commit(vec![commit(number, version)]).await.expect("applied");
@@ -68,6 +71,39 @@ fn durable_commits(criterion: &mut Criterion) {
     for committers in [1, 64] {
         group.throughput(Throughput::Elements(committers as u64));
         group.bench_function(BenchmarkId::new("embedded", committers), |bencher| {
+            bencher.iter(|| {
+                number += committers;
+                let from = number;
+                let all = (from..from + committers).map(|number| replace(&store, number % PORTS));
+                runtime.block_on(join_all(all))
+            });
+        });
+    }
+    group.finish();
+}
+
+fn durable_commits_on_redis(criterion: &mut Criterion) {
+    let server = RedisServer::start(redis_lab::Settings::default()).expect("redis-server");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let settings = RedisSettings { urls: vec![server.url().into()], ..RedisSettings::default() };
+    let store = runtime.block_on(RedisStore::open(settings, None)).expect("opened");
+    let client = redis::Client::open(server.url()).expect("a URL");
+    let mut bare = runtime.block_on(client.get_multiplexed_async_connection()).expect("connected");
+    let mut group = criterion.benchmark_group("durable_commit_on_redis");
+    let mut number = 0;
+    group.throughput(Throughput::Elements(1));
+    group.bench_function("baseline/bare_set", |bencher| {
+        bencher.iter(|| {
+            number += 1;
+            let key = Key::Port(port(number % PORTS)).to_string();
+            let mut set = redis::cmd("SET");
+            set.arg(key).arg(&[7; 200][..]);
+            runtime.block_on(set.query_async::<()>(&mut bare)).expect("set");
+        });
+    });
+    for committers in [1, 64] {
+        group.throughput(Throughput::Elements(committers as u64));
+        group.bench_function(BenchmarkId::new("redis", committers), |bencher| {
             bencher.iter(|| {
                 number += committers;
                 let from = number;
@@ -127,5 +163,5 @@ fn bare_insert(database: &Database, number: usize) {
     transaction.commit().expect("committed");
 }
 
-criterion_group!(benches, durable_commits, reads);
+criterion_group!(benches, durable_commits, durable_commits_on_redis, reads);
 criterion_main!(benches);

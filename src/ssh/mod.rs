@@ -187,7 +187,7 @@ impl Default for Settings {
             legacy_threads: 1,
             legacy_cpu_percent: 25,
             legacy_burst_ms: 100,
-            legacy_nice: 10,
+            legacy_nice: 19,
             spare_vty_lines: 1,
             platforms: None,
         }
