@@ -28,9 +28,9 @@ const UNIT: &str = "00000000-0000-0000-0000-0000000000c1";
 
 /// Switches that come back at once, in each round.
 const SWITCHES: usize = 500;
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 5;
 /// For how long latencies are taken, quiet and loaded.
-const SPAN: Duration = Duration::from_secs(4);
+const SPAN: Duration = Duration::from_secs(3);
 /// Between two checkouts.
 const PACE: Duration = Duration::from_millis(20);
 /// For a round's switches to be done.

@@ -185,7 +185,7 @@ impl Default for Settings {
             known_hosts: None,
             trust_on_first_use: false,
             legacy_threads: 1,
-            legacy_cpu_percent: 15,
+            legacy_cpu_percent: 25,
             legacy_burst_ms: 100,
             legacy_nice: 19,
             spare_vty_lines: 1,
