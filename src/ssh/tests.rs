@@ -317,6 +317,18 @@ async fn no_part_of_the_lines_reads_back_as_all_of_them_and_each_part_is_finishe
 }
 
 #[tokio::test]
+async fn the_guard_is_told_of_the_login_before_the_session_stands_ready() {
+    for personality in [Personality::Ios, Personality::Junos] {
+        let bench = Bench::new(personality, |_| ()).await;
+        tokio::select! {
+            biased;
+            _ = bench.open() => panic!("{personality:?}: it stands ready, and nobody was told of its login"),
+            () = bench.guard.until_logged_in() => {}
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_transcript_has_the_dialog_and_no_secret() {
     let bench = Bench::new(Personality::Ios, |plan| plan.enable_password = Some(PASSWORD.into())).await;
     let mut session = bench.opened().await;
