@@ -4,7 +4,8 @@
 //! each: `write + fdatasync` of a page, a bare redb transaction with one insert, a bare `SET` on the same Redis, which syncs
 //! before it answers.
 
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use futures_util::future::join_all;
 use redb::{Database, TableDefinition};
 use std::fs::File;
@@ -16,6 +17,7 @@ use switchyard::store::redis::{RedisStore, Settings as RedisSettings};
 use switchyard_actors::domain::ids::{CommitId, PortName, PortRef, SwitchId};
 use switchyard_actors::domain::record::{Key, PortRecord, Record};
 use switchyard_actors::ports::store::{Commit, Durability, Expectation, Order, Store, Write};
+use tokio::runtime::Runtime;
 use uuid::Uuid;
 
 const TABLE: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("records");
@@ -49,6 +51,22 @@ async fn replace(store: &dyn Store, number: usize) {
     store.commit(vec![commit(number, version)]).await.expect("applied");
 }
 
+/// One committer, and many at once.
+fn replacing(group: &mut BenchmarkGroup<'_, WallTime>, engine: &str, runtime: &Runtime, store: &dyn Store) {
+    let mut number = 0;
+    for committers in [1, 64] {
+        group.throughput(Throughput::Elements(committers as u64));
+        group.bench_function(BenchmarkId::new(engine, committers), |bencher| {
+            bencher.iter(|| {
+                number += committers;
+                let from = number;
+                let all = (from..from + committers).map(|number| replace(store, number % PORTS));
+                runtime.block_on(join_all(all))
+            });
+        });
+    }
+}
+
 fn durable_commits(criterion: &mut Criterion) {
     let directory = tempfile::tempdir().expect("a directory");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
@@ -68,17 +86,7 @@ fn durable_commits(criterion: &mut Criterion) {
             bare_insert(&database, number % PORTS);
         });
     });
-    for committers in [1, 64] {
-        group.throughput(Throughput::Elements(committers as u64));
-        group.bench_function(BenchmarkId::new("embedded", committers), |bencher| {
-            bencher.iter(|| {
-                number += committers;
-                let from = number;
-                let all = (from..from + committers).map(|number| replace(&store, number % PORTS));
-                runtime.block_on(join_all(all))
-            });
-        });
-    }
+    replacing(&mut group, "embedded", &runtime, &store);
     group.finish();
 }
 
@@ -101,17 +109,7 @@ fn durable_commits_on_redis(criterion: &mut Criterion) {
             runtime.block_on(set.query_async::<()>(&mut bare)).expect("set");
         });
     });
-    for committers in [1, 64] {
-        group.throughput(Throughput::Elements(committers as u64));
-        group.bench_function(BenchmarkId::new("redis", committers), |bencher| {
-            bencher.iter(|| {
-                number += committers;
-                let from = number;
-                let all = (from..from + committers).map(|number| replace(&store, number % PORTS));
-                runtime.block_on(join_all(all))
-            });
-        });
-    }
+    replacing(&mut group, "redis", &runtime, &store);
     group.finish();
 }
 
