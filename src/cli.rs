@@ -309,6 +309,23 @@ pub enum Play {
     All,
 }
 
+/// How simulated switches answer.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct TemperArgs {
+    /// How long each command takes a switch, in milliseconds.
+    #[arg(long, default_value_t = 20)]
+    pub latency_ms: u64,
+    /// By how much more or less each takes, in milliseconds, evenly spread.
+    #[arg(long, default_value_t = 0)]
+    pub spread_ms: u64,
+    /// How long a save takes, in milliseconds.
+    #[arg(long, default_value_t = 1000)]
+    pub save_ms: u64,
+    /// The share of the sessions that are cut in the middle, from 0 to 1.
+    #[arg(long, default_value_t = 0.0)]
+    pub faults: f64,
+}
+
 /// For `simulate`.
 #[derive(Debug, Args)]
 pub struct SimulateArgs {
@@ -327,18 +344,9 @@ pub struct SimulateArgs {
     /// TCP port of all; 0 is a free one.
     #[arg(long, default_value_t = 2222)]
     pub port: u16,
-    /// How long each command takes, in milliseconds.
-    #[arg(long, default_value_t = 20)]
-    pub latency_ms: u64,
-    /// By how much more or less each takes, in milliseconds, evenly spread.
-    #[arg(long, default_value_t = 0)]
-    pub spread_ms: u64,
-    /// How long a save takes, in milliseconds.
-    #[arg(long, default_value_t = 1000)]
-    pub save_ms: u64,
-    /// The share of the sessions that are cut in the middle, from 0 to 1.
-    #[arg(long, default_value_t = 0.0)]
-    pub faults: f64,
+    /// How its switches answer.
+    #[command(flatten)]
+    pub temper: TemperArgs,
     /// Where to write at the end, as JSON lines, when each session, each line that names a port, and each save was.
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,

@@ -1,6 +1,6 @@
 //! What can be asked of `bench switches`.
 
-use super::Play;
+use super::{Play, TemperArgs};
 use clap::{Args, Subcommand, ValueEnum};
 use std::fmt;
 use std::path::PathBuf;
@@ -45,18 +45,9 @@ pub struct BenchArgs {
     /// Checkouts for each, every one with a port of its own.
     #[arg(long, default_value_t = 4)]
     pub jobs: u16,
-    /// How long each command takes a switch, in milliseconds.
-    #[arg(long, default_value_t = 20)]
-    pub latency_ms: u64,
-    /// By how much more or less each takes, in milliseconds, evenly spread.
-    #[arg(long, default_value_t = 0)]
-    pub spread_ms: u64,
-    /// How long a save takes, in milliseconds.
-    #[arg(long, default_value_t = 1000)]
-    pub save_ms: u64,
-    /// The share of the sessions that are cut in the middle, from 0 to 1.
-    #[arg(long, default_value_t = 0.0)]
-    pub faults: f64,
+    /// How its switches answer.
+    #[command(flatten)]
+    pub temper: TemperArgs,
     /// Which vendor.
     #[arg(long, value_enum, default_value = "mixed")]
     pub personality: Play,

@@ -19,7 +19,7 @@ use std::time::Duration;
 /// # Errors
 /// When they can't be started, or the report can't be written.
 pub async fn simulate(args: SimulateArgs) -> anyhow::Result<()> {
-    if !(0.0..=1.0).contains(&args.faults) {
+    if !(0.0..=1.0).contains(&args.temper.faults) {
         bail!("--faults is a share of the sessions, from 0 to 1");
     }
     let mut stop = StopSignal::listen().context("listening for SIGTERM and SIGINT")?;
@@ -52,10 +52,10 @@ pub async fn simulate(args: SimulateArgs) -> anyhow::Result<()> {
 fn plan(args: &SimulateArgs, n: usize) -> SwitchPlan {
     SwitchPlan {
         ports: args.ports,
-        command_latency: Duration::from_millis(args.latency_ms),
-        latency_spread: Duration::from_millis(args.spread_ms),
-        save_latency: Duration::from_millis(args.save_ms),
-        dropped_sessions: args.faults,
+        command_latency: Duration::from_millis(args.temper.latency_ms),
+        latency_spread: Duration::from_millis(args.temper.spread_ms),
+        save_latency: Duration::from_millis(args.temper.save_ms),
+        dropped_sessions: args.temper.faults,
         // Nobody here asks them what they heard.
         remembered: 0,
         keeps_times: args.report.is_some(),
