@@ -51,8 +51,8 @@ fn job() -> JobState {
 
 fn delivery() -> DeliveryState {
     let due = DeliveryState::Due { attempt: 1, panics: 0, at: NOW };
-    let sending = due.apply(DeliveryEvent::Taken { lease: LeaseEpoch(7) }, NOW, &DELIVERY).expect("due");
-    sending.apply(DeliveryEvent::Acknowledged, NOW, &DELIVERY).expect("being sent")
+    let tried = due.apply(DeliveryEvent::Failed, NOW, &DELIVERY).expect("due");
+    tried.apply(DeliveryEvent::Acknowledged, NOW, &DELIVERY).expect("due again")
 }
 
 fn port(before: &PortConfig, lines: &[String]) -> PortState {

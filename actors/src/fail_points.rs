@@ -63,8 +63,6 @@ fail_points! {
         SaveCommitted = "save.committed",
         /// An event was chosen for sending.
         DeliveryChosen = "delivery.chosen",
-        /// It is on record as being sent.
-        DeliveryTaken = "delivery.taken",
         /// It was acknowledged; that is not on record.
         DeliverySent = "delivery.sent",
         /// That it was acknowledged is on record.

@@ -21,6 +21,7 @@ use async_trait::async_trait;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -56,7 +57,7 @@ impl Clock for PausedClock {
         UnixMillis(1_700_000_000_000 + elapsed + self.ahead_millis.load(Ordering::SeqCst))
     }
 
-    fn uptime(&self) -> std::time::Duration {
+    fn uptime(&self) -> Duration {
         self.began.elapsed()
     }
 }
@@ -80,9 +81,15 @@ pub struct ScriptedReceiver {
     received: Arc<Mutex<Vec<(Instant, OutgoingWebhook)>>>,
     answers: Arc<Mutex<VecDeque<SendOutcome>>>,
     poisoned: Arc<Mutex<Vec<String>>>,
+    takes: Arc<Mutex<Duration>>,
 }
 
 impl ScriptedReceiver {
+    /// From now on it answers after so long.
+    pub fn take(&self, time: Duration) {
+        *self.takes.lock().unwrap_or_else(PoisonError::into_inner) = time;
+    }
+
     /// Answers the next attempt so.
     pub fn answer_next(&self, outcome: SendOutcome) {
         self.answers.lock().unwrap_or_else(PoisonError::into_inner).push_back(outcome);
@@ -120,6 +127,10 @@ impl WebhookSender for ScriptedReceiver {
         let poisoned = self.is_poisoned(&webhook.url);
         self.received.lock().unwrap_or_else(PoisonError::into_inner).push((Instant::now(), webhook));
         assert!(!poisoned, "as ordered: its answers are poisoned");
+        let takes = *self.takes.lock().unwrap_or_else(PoisonError::into_inner);
+        if !takes.is_zero() {
+            tokio::time::sleep(takes).await;
+        }
         let ordered = self.answers.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
         ordered.unwrap_or(SendOutcome::Answered { status: 200 })
     }

@@ -1,29 +1,31 @@
 //! The webhook actor: when, and how often, an event is tried.
 //!
 //! It reads partner streams only, and holds nothing but what is on its way right now: a panic or a kill leaves each
-//! event due or being sent, in the store, for its successor. One slow or dead endpoint fills its own lane and no other. An
+//! event due, in the store, for its successor. One slow or dead endpoint fills its own lane and no other. An
 //! attempt that panics is caught and charged to its event: it ends neither this actor nor another event's attempt.
+//!
+//! What is due for a partner is read together, and what came of attempts is recorded together, as much as there is while the commit
+//! before is under way: the busier a lane, the fewer commits an event.
 //!
 //! A partner's lane is open only where this instance is the preferred one for it; elsewhere it is closed as soon as what is on
 //! its way has come to its end, and the lease goes back.
 
 mod deliver;
 
-use crate::domain::ids::{CommitId, EventId, LeaseEpoch, PartnerId};
-use crate::domain::record::{Index, Tag};
-use crate::domain::time::UnixMillis;
+use crate::domain::ids::{EventId, LeaseEpoch, PartnerId};
+use crate::domain::record::Tag;
 use crate::fleet::LookAgain;
 use crate::membership::{Claim, Holding};
 use crate::outside::Outside;
 use crate::ports::hints::Hint;
-use crate::ports::store::{Member, StoreUnavailable};
+use crate::ports::store::StoreUnavailable;
 use crate::ports::webhook::WebhookSender;
 use crate::safeguards::{Safeguard, stands};
 use actix::{
     Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseFuture,
     SpawnHandle, WrapFuture,
 };
-use deliver::Ended;
+use deliver::{Attempted, Ended, Found, Parcel};
 use futures_util::FutureExt as _;
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::AssertUnwindSafe;
@@ -47,6 +49,9 @@ pub struct StopDelivery;
 struct Lane {
     holding: Option<Arc<Holding>>,
     on_their_way: BTreeSet<EventId>,
+    /// What came of those that have ended, for the next commit.
+    attempted: Vec<Attempted>,
+    recording: bool,
     looking: bool,
     look_again: bool,
     alarm: Option<SpawnHandle>,
@@ -73,31 +78,41 @@ impl WebhookActor {
         self.stopping.is_empty() && self.outside.owns(&Tag::Partner(partner))
     }
 
+    /// How many more may be on their way to a partner.
+    fn room(&self, partner: PartnerId) -> usize {
+        let limits = &self.outside.settings.delivery;
+        let of_all = limits.max_in_flight.saturating_sub(self.on_their_way);
+        let of_lane = self.lanes.get(&partner).map_or(0, |lane| lane.on_their_way.len());
+        limits.max_in_flight_per_partner.saturating_sub(of_lane).min(of_all)
+    }
+
     /// Looks at what is due for a partner; one look at a time, and another after it if it was asked for meanwhile.
     fn look(&mut self, partner: PartnerId, context: &mut Context<Self>) {
         if !self.may_open(partner) {
             return self.close_lane(partner, context);
         }
-        let most = self.outside.settings.delivery.max_in_flight_per_partner;
+        let room = self.room(partner);
         let lane = self.lanes.entry(partner).or_default();
         if lane.looking {
             lane.look_again = true;
             return;
         }
+        // Whichever of them ends first looks again.
+        if room == 0 {
+            return;
+        }
         lane.looking = true;
         let (outside, holding) = (Arc::clone(&self.outside), lane.holding.clone());
-        // What is on its way stands in the index too: look far enough to see past it.
-        let limit = most + lane.on_their_way.len();
-        let asked = async move { due(&outside, partner, holding, limit).await };
+        let on_their_way = lane.on_their_way.clone();
+        let asked = async move { due(&outside, partner, holding, room, &on_their_way).await };
         context.spawn(asked.into_actor(self).map(move |found, actor, context| {
             let lane = actor.lanes.entry(partner).or_default();
             lane.looking = false;
             let again = std::mem::take(&mut lane.look_again);
             match found {
-                Ok(Some((holding, members))) => {
-                    let lease = holding.lease;
-                    lane.holding = Some(holding);
-                    actor.send_due(partner, lease, &members, context);
+                Ok(Some((holding, found))) => {
+                    lane.holding = Some(Arc::clone(&holding));
+                    actor.send_due(partner, &holding, found, context);
                 }
                 Ok(None) => {}
                 Err(error) => tracing::debug!(%partner, %error, "the sweep asks for due events again"),
@@ -111,70 +126,98 @@ impl WebhookActor {
     fn send_due(
         &mut self,
         partner: PartnerId,
-        lease: LeaseEpoch,
-        members: &[Member],
+        holding: &Arc<Holding>,
+        found: Found,
         context: &mut Context<Self>,
     ) {
         if !self.may_open(partner) {
             return;
         }
-        let now = self.outside.clock.now();
-        let limits = self.outside.settings.delivery.clone();
-        for Member { member, score } in members {
-            let Ok(event) = member.parse().map(EventId) else { continue };
-            let lane = self.lanes.entry(partner).or_default();
-            if lane.on_their_way.contains(&event) {
-                continue;
+        if let Some(due) = found.look_at {
+            let wait = Duration::from_millis(due.millis_since(self.outside.clock.now()));
+            let alarm = context.run_later(wait, move |actor, context| actor.look(partner, context));
+            let earlier = self.lanes.entry(partner).or_default().alarm.replace(alarm);
+            if let Some(earlier) = earlier {
+                context.cancel_future(earlier);
             }
-            let due = self.outside.due(UnixMillis(*score), now);
-            if due > now {
-                let wait = Duration::from_millis(due.millis_since(now));
-                let alarm = context.run_later(wait, move |actor, context| actor.look(partner, context));
-                if let Some(earlier) = lane.alarm.replace(alarm) {
-                    context.cancel_future(earlier);
-                }
+        }
+        for parcel in found.parcels {
+            // Other lanes may have filled up meanwhile.
+            if self.room(partner) == 0 {
                 return;
             }
-            let full = lane.on_their_way.len() >= limits.max_in_flight_per_partner;
-            if full || self.on_their_way >= limits.max_in_flight {
-                return;
-            }
-            lane.on_their_way.insert(event);
+            self.lanes.entry(partner).or_default().on_their_way.insert(parcel.event());
             self.on_their_way += 1;
-            self.send(partner, event, lease, context);
+            self.send(partner, Arc::clone(holding), parcel, context);
         }
     }
 
-    fn send(&mut self, partner: PartnerId, event: EventId, lease: LeaseEpoch, context: &mut Context<Self>) {
+    fn send(
+        &mut self,
+        partner: PartnerId,
+        holding: Arc<Holding>,
+        parcel: Parcel,
+        context: &mut Context<Self>,
+    ) {
         let (outside, sender) = (Arc::clone(&self.outside), Rc::clone(&self.sender));
-        let panic = CommitId(outside.entropy.uuid());
+        let (event, lease) = (parcel.event(), holding.lease);
         let sent = async move {
-            let attempt = deliver::deliver(&outside, &*sender, partner, event, lease);
+            let attempt = deliver::attempt(&outside, &*sender, parcel, &holding);
             // All that it shares with others is the store and the sender, neither of which keeps a half-made change.
             match AssertUnwindSafe(attempt).catch_unwind().await {
-                Ok(ended) => ended,
-                Err(_) => deliver::charge_panic(&outside, partner, event, lease, panic).await,
+                Ok(Some(attempted)) => Ok(attempted),
+                Ok(None) => Err(Ended::Fenced),
+                Err(_) => Err(deliver::charge_panic(&outside, partner, event, lease).await),
             }
         };
-        context.spawn(sent.into_actor(self).map(move |ended, actor, context| {
-            let lane = actor.lanes.entry(partner).or_default();
-            lane.on_their_way.remove(&event);
-            if ended == Ended::Fenced
-                && let Some(holding) = lane.holding.take_if(|holding| holding.lease == lease)
-            {
-                holding.lost();
+        context.spawn(sent.into_actor(self).map(move |sent, actor, context| match sent {
+            Ok(attempted) => {
+                actor.lanes.entry(partner).or_default().attempted.push(attempted);
+                actor.record(partner, context);
             }
-            let was_full = actor.on_their_way >= actor.outside.settings.delivery.max_in_flight;
-            actor.on_their_way -= 1;
-            match ended {
-                Ended::Recorded if was_full => actor.sweep(context),
-                Ended::Recorded => actor.look(partner, context),
-                Ended::Fenced => actor.look(partner, context),
-                // Looking again at once would find the same: the sweep comes back to it.
-                Ended::LeftDue if actor.may_open(partner) => {}
-                Ended::LeftDue => actor.close_lane(partner, context),
-            }
+            Err(ended) => actor.have_ended(partner, lease, &[(event, ended)], context),
         }));
+    }
+
+    /// Puts on record what came of all attempts that have ended; one commit at a time, and what ends meanwhile goes with the next.
+    fn record(&mut self, partner: PartnerId, context: &mut Context<Self>) {
+        let lane = self.lanes.entry(partner).or_default();
+        let Some(lease) = lane.attempted.first().map(|one| one.lease).filter(|_| !lane.recording) else {
+            return;
+        };
+        lane.recording = true;
+        let batch: Vec<_> = lane.attempted.extract_if(.., |one| one.lease == lease).collect();
+        let outside = Arc::clone(&self.outside);
+        let recorded = async move { deliver::record(&outside, partner, lease, &batch).await };
+        context.spawn(recorded.into_actor(self).map(move |ended, actor, context| {
+            actor.lanes.entry(partner).or_default().recording = false;
+            actor.record(partner, context);
+            actor.have_ended(partner, lease, &ended, context);
+        }));
+    }
+
+    fn have_ended(
+        &mut self,
+        partner: PartnerId,
+        lease: LeaseEpoch,
+        ended: &[(EventId, Ended)],
+        context: &mut Context<Self>,
+    ) {
+        let was_full = self.on_their_way >= self.outside.settings.delivery.max_in_flight;
+        self.on_their_way -= ended.len();
+        let lane = self.lanes.entry(partner).or_default();
+        for (event, _) in ended {
+            lane.on_their_way.remove(event);
+        }
+        if ended.iter().any(|(_, ended)| *ended == Ended::Fenced)
+            && let Some(holding) = lane.holding.take_if(|holding| holding.lease == lease)
+        {
+            holding.lost();
+        }
+        match was_full {
+            true => self.sweep(context),
+            false => self.look(partner, context),
+        }
     }
 
     /// Closes a lane that is another's, once nothing is on its way in it, and gives its lease back.
@@ -241,8 +284,9 @@ async fn due(
     outside: &Outside,
     partner: PartnerId,
     holding: Option<Arc<Holding>>,
-    limit: usize,
-) -> Result<Option<(Arc<Holding>, Vec<Member>)>, StoreUnavailable> {
+    room: usize,
+    on_their_way: &BTreeSet<EventId>,
+) -> Result<Option<(Arc<Holding>, Found)>, StoreUnavailable> {
     let holding = match holding {
         Some(holding) => holding,
         None => match outside.claim(&Tag::Partner(partner)).await? {
@@ -251,8 +295,8 @@ async fn due(
             Claim::Others | Claim::NotForUs => return Ok(None),
         },
     };
-    let members = outside.store.members(&Index::Due(partner), limit).await?;
-    Ok(Some((holding, members)))
+    let found = deliver::find_due(outside, partner, room, on_their_way).await?;
+    Ok(Some((holding, found)))
 }
 
 impl Actor for WebhookActor {

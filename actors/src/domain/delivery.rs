@@ -1,21 +1,23 @@
 //! The delivery machine: one event on its way to one partner.
 //!
 //! ```text
-//!            Taken                  Acknowledged
-//!   Due ──────────────▶ Sending ──────────────────▶ Delivered
-//!    ▲ ▲                 │ ▲ │ │
-//!    │ └─────────────────┘ └─┘ │ Refused; Failed or Panicked for the last time
-//!    │  Failed, Panicked       ▼
-//!    └──────────────────────  Dead ◀── Due, Panicked for the last time
-//!           Replayed
+//!    Failed, Panicked
+//!        ┌────┐
+//!        │    ▼   Acknowledged
+//!        └── Due ────────────────▶ Delivered
+//!             │ ▲
+//!  Refused;   │ │ Replayed
+//!  Failed or  ▼ │
+//!  Panicked  Dead
+//!  for the last time
 //! ```
 //!
-//! At least once: a process that dies in `Sending` leaves it to a later lease, which sends the same attempt again. So does our
-//! own handling of an event when it panics; and since that would go on for ever, such panics are counted.
+//! At least once: an event is due until what came of its attempt is on record. That it is being sent is on no record: a process
+//! that dies meanwhile leaves it due, and whoever has the partner's lane next sends the same attempt again. So does our own
+//! handling of an event when it panics; and since that would go on for ever, such panics are counted.
 
 use super::Denied;
 use super::event::Event;
-use super::ids::LeaseEpoch;
 use super::time::UnixMillis;
 use serde::{Deserialize, Serialize};
 
@@ -41,7 +43,7 @@ pub enum DeadWhy {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum DeliveryState {
-    /// To be sent.
+    /// To be sent, or being sent.
     Due {
         /// The attempt's number, from 1.
         attempt: u32,
@@ -49,15 +51,6 @@ pub enum DeliveryState {
         panics: u32,
         /// Not before.
         at: UnixMillis,
-    },
-    /// Being sent.
-    Sending {
-        /// The attempt's number.
-        attempt: u32,
-        /// Panics over it so far.
-        panics: u32,
-        /// By the holder of this lease.
-        lease: LeaseEpoch,
     },
     /// Acknowledged with a 2xx.
     Delivered {
@@ -76,11 +69,6 @@ pub enum DeliveryState {
 /// What can happen to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeliveryEvent {
-    /// The holder of this lease sends it now.
-    Taken {
-        /// Whose.
-        lease: LeaseEpoch,
-    },
     /// A 2xx.
     Acknowledged,
     /// A 3xx or a 4xx.
@@ -131,46 +119,29 @@ impl DeliveryState {
     ) -> Result<Self, Denied> {
         use DeliveryEvent as E;
         match (self, event) {
-            (Self::Due { attempt, panics, .. }, E::Taken { lease }) => {
-                Ok(Self::Sending { attempt, panics, lease })
-            }
-            (Self::Sending { attempt, panics, lease: held }, E::Taken { lease }) if lease > held => {
-                Ok(Self::Sending { attempt, panics, lease })
-            }
-            (Self::Sending { .. }, E::Acknowledged) => Ok(Self::Delivered { at: now }),
-            (Self::Sending { .. }, E::Refused { status }) => {
+            (Self::Due { .. }, E::Acknowledged) => Ok(Self::Delivered { at: now }),
+            (Self::Due { .. }, E::Refused { status }) => {
                 Ok(Self::Dead { at: now, why: DeadWhy::Refused { status } })
             }
-            (Self::Sending { attempt, .. }, E::Failed) if attempt >= policy.attempts => {
+            (Self::Due { attempt, .. }, E::Failed) if attempt >= policy.attempts => {
                 Ok(Self::Dead { at: now, why: DeadWhy::OutOfAttempts })
             }
-            (Self::Sending { attempt, panics, .. }, E::Failed) => {
+            (Self::Due { attempt, panics, .. }, E::Failed) => {
                 let at = now.plus_millis(policy.wait_millis(attempt));
                 Ok(Self::Due { attempt: attempt + 1, panics, at })
             }
-            (Self::Due { attempt, panics, .. } | Self::Sending { attempt, panics, .. }, E::Panicked) => {
+            (Self::Due { attempt, panics, .. }, E::Panicked) => {
                 Ok(after_panic(attempt, panics + 1, now, policy))
             }
             (Self::Dead { .. }, E::Replayed) => Ok(Self::Due { attempt: 1, panics: 0, at: now }),
-            (
-                state @ Self::Due { .. },
-                event @ (E::Acknowledged | E::Refused { .. } | E::Failed | E::Replayed),
-            ) => Err(state.denied(event)),
-            (state @ Self::Sending { .. }, event @ (E::Taken { .. } | E::Replayed)) => {
-                Err(state.denied(event))
-            }
+            (state @ Self::Due { .. }, event @ E::Replayed) => Err(state.denied(event)),
             (
                 state @ Self::Dead { .. },
-                event @ (E::Taken { .. } | E::Acknowledged | E::Refused { .. } | E::Failed | E::Panicked),
+                event @ (E::Acknowledged | E::Refused { .. } | E::Failed | E::Panicked),
             ) => Err(state.denied(event)),
             (
                 state @ Self::Delivered { .. },
-                event @ (E::Taken { .. }
-                | E::Acknowledged
-                | E::Refused { .. }
-                | E::Failed
-                | E::Panicked
-                | E::Replayed),
+                event @ (E::Acknowledged | E::Refused { .. } | E::Failed | E::Panicked | E::Replayed),
             ) => Err(state.denied(event)),
         }
     }
@@ -180,7 +151,6 @@ impl DeliveryState {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Due { .. } => "due",
-            Self::Sending { .. } => "sending",
             Self::Delivered { .. } => "delivered",
             Self::Dead { .. } => "dead",
         }
@@ -188,7 +158,6 @@ impl DeliveryState {
 
     fn denied(&self, event: DeliveryEvent) -> Denied {
         let event = match event {
-            DeliveryEvent::Taken { .. } => "a taking",
             DeliveryEvent::Acknowledged => "an acknowledgement",
             DeliveryEvent::Refused { .. } => "a refusal",
             DeliveryEvent::Failed => "a failed attempt",
@@ -258,30 +227,22 @@ mod tests {
     const POLICY: DeliveryPolicy =
         DeliveryPolicy { attempts: 3, first_wait_millis: 2_000, longest_wait_millis: 30_000, panics: 3 };
 
-    fn due(panics: u32) -> DeliveryState {
-        DeliveryState::Due { attempt: 1, panics, at: NOW }
+    fn due(attempt: u32, panics: u32) -> DeliveryState {
+        DeliveryState::Due { attempt, panics, at: NOW }
     }
 
-    fn sending(attempt: u32, panics: u32) -> DeliveryState {
-        DeliveryState::Sending { attempt, panics, lease: LeaseEpoch(2) }
-    }
-
-    fn states() -> [DeliveryState; 7] {
+    fn states() -> [DeliveryState; 5] {
         [
-            due(0),
-            due(2),
-            sending(1, 0),
-            sending(3, 0),
-            sending(1, 2),
+            due(1, 0),
+            due(3, 0),
+            due(1, 2),
             DeliveryState::Delivered { at: NOW },
             DeliveryState::Dead { at: NOW, why: DeadWhy::OutOfAttempts },
         ]
     }
 
-    fn events() -> [DeliveryEvent; 7] {
+    fn events() -> [DeliveryEvent; 5] {
         [
-            DeliveryEvent::Taken { lease: LeaseEpoch(3) },
-            DeliveryEvent::Taken { lease: LeaseEpoch(2) },
             DeliveryEvent::Acknowledged,
             DeliveryEvent::Refused { status: 404 },
             DeliveryEvent::Failed,
@@ -292,15 +253,13 @@ mod tests {
 
     #[test]
     fn every_state_meets_every_event_as_drawn() {
-        let (due, sending, done, dead) = (Some("due"), Some("sending"), Some("delivered"), Some("dead"));
+        let (due, done, dead) = (Some("due"), Some("delivered"), Some("dead"));
         let drawn = [
-            [sending, sending, None, None, None, due, None],
-            [sending, sending, None, None, None, dead, None],
-            [sending, None, done, dead, due, due, None],
-            [sending, None, done, dead, dead, due, None],
-            [sending, None, done, dead, due, dead, None],
-            [None; 7],
-            [None, None, None, None, None, None, due],
+            [done, dead, due, due, None],
+            [done, dead, dead, due, None],
+            [done, dead, due, dead, None],
+            [None; 5],
+            [None, None, None, None, due],
         ];
         for (state, row) in states().into_iter().zip(drawn) {
             for (event, expected) in events().into_iter().zip(row) {
@@ -314,9 +273,9 @@ mod tests {
     fn a_panic_repeats_the_attempt_and_the_last_one_is_the_reason_for_giving_up() {
         let panicked = |state: DeliveryState| state.apply(DeliveryEvent::Panicked, NOW, &POLICY);
         let again = DeliveryState::Due { attempt: 2, panics: 1, at: NOW.plus_millis(2_000) };
-        assert_eq!(panicked(sending(2, 0)), Ok(again));
+        assert_eq!(panicked(due(2, 0)), Ok(again));
         let why = DeadWhy::HandlingPanicked { panics: 3 };
-        assert_eq!(panicked(sending(2, 2)), Ok(DeliveryState::Dead { at: NOW, why }));
+        assert_eq!(panicked(due(2, 2)), Ok(DeliveryState::Dead { at: NOW, why }));
     }
 
     #[test]
@@ -327,7 +286,7 @@ mod tests {
     proptest! {
         #[test]
         fn an_event_fails_and_panics_at_most_three_times_between_replays(
-            picks in proptest::collection::vec(0..7usize, 0..80)
+            picks in proptest::collection::vec(0..5usize, 0..80)
         ) {
             let (mut state, mut failures, mut panics) = (states()[0].clone(), 0, 0);
             for pick in picks {

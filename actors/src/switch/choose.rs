@@ -21,12 +21,15 @@ use crate::domain::visit::WorkItem;
 use crate::fail_points::{FailPoint, reach};
 use crate::outside::{Outside, put, unchanged};
 use crate::ports::driver::Intent;
-use crate::ports::store::{CommitError, Denial, Durability, StoreUnavailable, Stored};
+use crate::ports::store::{CommitError, Denial, Durability, Member, StoreUnavailable, Stored};
 use crate::safeguards::{Safeguard, stands};
 use std::collections::BTreeSet;
 
 /// How many members of a queue are looked at in one go.
 const LOOK_AHEAD: usize = 64;
+
+/// A queue that is no longer than this is read whole. Of a longer one the front is read first, which mostly has what is next.
+const FRONT: usize = 8;
 
 /// What to do next.
 pub enum Choice {
@@ -101,7 +104,24 @@ pub async fn choose(
     loop {
         at_work.on_nothing();
         let now = outside.clock.now();
-        let queue = read_queue(outside, duty, now).await?;
+        let members = outside.store.members(&Index::Work(duty.switch.id.clone()), LOOK_AHEAD).await?;
+        if let Some(front) = front(&members, freedom, outside.settings.supervision.visit_ports) {
+            let queue = read_queue(outside, duty, front, now).await?;
+            match fail_the_oldest(outside, duty, &queue, now, at_work).await? {
+                Begun::Yes(choice) => return Ok(choice),
+                Begun::LookAgain => continue,
+                Begun::No { .. } => {}
+            }
+            if !is_save_overdue(outside, &queue, freedom, now) {
+                match next_jobs(outside, duty, &queue, freedom, now, at_work).await? {
+                    Begun::Yes(choice) => return Ok(choice),
+                    Begun::LookAgain => continue,
+                    Begun::No { .. } => {}
+                }
+            }
+            at_work.on_nothing();
+        }
+        let queue = read_queue(outside, duty, members, now).await?;
         let check = Reason::of(queue.check, freedom.contact).filter(|_| freedom.may_begin);
         if queue.is_empty && check.is_none() {
             return Ok(Choice::Rest);
@@ -121,13 +141,7 @@ pub async fn choose(
             }
         }
         let mut look_at = queue.next_score.map(UnixMillis);
-        let overdue = queue.unsaved.iter().any(|(_, since, port)| {
-            let waited = now.millis_since(*since);
-            freedom.no_save_before.is_none()
-                && freedom.proven.contains(&port.at.port)
-                && waited >= outside.settings.supervision.save_longest_wait_ms
-        });
-        if !overdue {
+        if !is_save_overdue(outside, &queue, freedom, now) {
             match next_jobs(outside, duty, &queue, freedom, now, at_work).await? {
                 Begun::Yes(choice) => return Ok(choice),
                 Begun::LookAgain => continue,
@@ -286,9 +300,45 @@ async fn clear_doubts(
     Ok(Begun::No { look_at: next })
 }
 
-async fn read_queue(outside: &Outside, duty: &Duty, now: UnixMillis) -> Result<Queue, StoreUnavailable> {
+/// Of a long queue, what tells whether a job can be begun: its first jobs, and the port that has waited longest for its save.
+/// What comes after the jobs isn't in it, so where none can be begun the whole queue is read.
+fn front(members: &[Member], freedom: &Freedom, visit_ports: usize) -> Option<Vec<Member>> {
+    let most = FRONT.max(2 * visit_ports);
+    if !freedom.may_begin || members.len() <= most {
+        return None;
+    }
+    let (mut jobs, mut saves) = (0, 0);
+    let is_of_it = |member: &&Member| match WorkItem::from_member(&member.member) {
+        Some(WorkItem::Job(_)) => {
+            jobs += 1;
+            jobs <= most
+        }
+        Some(WorkItem::Port(port)) if freedom.proven.contains(&port) => {
+            saves += 1;
+            saves == 1
+        }
+        Some(WorkItem::Port(_) | WorkItem::Check) | None => false,
+    };
+    let front: Vec<_> = members.iter().filter(is_of_it).cloned().collect();
+    (jobs > 0).then_some(front)
+}
+
+fn is_save_overdue(outside: &Outside, queue: &Queue, freedom: &Freedom, now: UnixMillis) -> bool {
+    freedom.no_save_before.is_none()
+        && queue.unsaved.iter().any(|(_, since, port)| {
+            let waited = now.millis_since(*since);
+            freedom.proven.contains(&port.at.port)
+                && waited >= outside.settings.supervision.save_longest_wait_ms
+        })
+}
+
+async fn read_queue(
+    outside: &Outside,
+    duty: &Duty,
+    members: Vec<Member>,
+    now: UnixMillis,
+) -> Result<Queue, StoreUnavailable> {
     let switch = &duty.switch.id;
-    let members = outside.store.members(&Index::Work(switch.clone()), LOOK_AHEAD).await?;
     let items = members.iter().filter_map(|m| WorkItem::from_member(&m.member).map(|item| (m.score, item)));
     let mut check = false;
     let (scores, keys): (Vec<_>, Vec<_>) = items

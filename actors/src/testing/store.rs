@@ -32,6 +32,7 @@ pub struct RecordingStore {
     log: Mutex<Vec<Commit>>,
     faults: Mutex<VecDeque<Fault>>,
     slow_reads: Mutex<Vec<(Key, Duration)>>,
+    unreadable: Mutex<Vec<Key>>,
     reads: AtomicUsize,
     shared: AtomicBool,
     tag_by_tag: bool,
@@ -67,6 +68,11 @@ impl RecordingStore {
     /// The next time that the key is read, it takes so long, and what is asked for together with it before it is read earlier.
     pub fn slow_next_read_of(&self, key: Key, wait: Duration) {
         locked(&self.slow_reads).push((key, wait));
+    }
+
+    /// From now on no request that asks for this record, alone or among others, gets an answer.
+    pub fn make_unreadable(&self, key: Key) {
+        locked(&self.unreadable).push(key);
     }
 
     fn wait_before(&self, key: &Key) -> Option<Duration> {
@@ -164,6 +170,9 @@ impl RecordingStore {
 impl Store for RecordingStore {
     async fn read(&self, keys: &[Key]) -> Result<Vec<Option<Stored>>, StoreUnavailable> {
         self.reads.fetch_add(1, Ordering::Relaxed);
+        if keys.iter().any(|key| locked(&self.unreadable).contains(key)) {
+            return Err(StoreUnavailable("as ordered: a record can't be read".into()));
+        }
         let mut read = Vec::with_capacity(keys.len());
         for key in keys {
             if let Some(wait) = self.wait_before(key) {

@@ -2,6 +2,7 @@
 
 mod clocks;
 mod crashes;
+mod deliveries;
 mod drift;
 mod first_contact;
 mod logins;

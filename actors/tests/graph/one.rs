@@ -1,9 +1,6 @@
 //! One instance: order, limits, restarts, and how often each port is called.
 
 use crate::world::*;
-use switchyard_actors::domain::delivery::{DeliveryRecord, DeliveryState};
-use switchyard_actors::domain::record::Index;
-use switchyard_actors::ports::store::{Claimed, Store, Write};
 
 #[test]
 fn a_checkout_becomes_a_live_port_one_outcome_and_two_events() {
@@ -251,61 +248,6 @@ fn one_session_serves_the_whole_queue_and_closes_when_idle() {
         world.until("closed", |world| world.driver.calls().contains(&"sw close".to_owned())).await;
         let opened = world.driver.calls().iter().filter(|call| *call == "sw open").count();
         assert_eq!((opened, world.driver.most_open()), (1, 1));
-    });
-}
-
-#[test]
-fn a_receiver_that_fails_gets_three_attempts_two_and_four_seconds_apart_with_the_same_bytes() {
-    paused(async {
-        let world = World::start(GraphSettings::default());
-        // Two events, of which the first fails for ever and the second is acknowledged.
-        world.receiver.answer_next(SendOutcome::Answered { status: 500 });
-        world.receiver.answer_next(SendOutcome::Answered { status: 200 });
-        world.receiver.answer_next(SendOutcome::NoAnswer { error: "timed out".into() });
-        world.receiver.answer_next(SendOutcome::Answered { status: 503 });
-        world.handle.complete_checkout(request("order-1", 1)).await.expect("accepted");
-        world.until_events(4).await;
-        tokio::time::sleep(Duration::from_secs(600)).await;
-        let received = world.receiver.received();
-        assert_eq!(received.len(), 4);
-        let failing: Vec<_> = received.iter().filter(|(_, w)| w.event == received[0].1.event).collect();
-        assert_eq!(failing.iter().map(|(_, w)| w.attempt).collect::<Vec<_>>(), [1, 2, 3]);
-        assert!(failing.iter().all(|(_, w)| w.body == failing[0].1.body));
-        let gaps: Vec<_> =
-            failing.windows(2).map(|w| w[1].0.duration_since(w[0].0).as_millis() / 100).collect();
-        assert_eq!(gaps, [20, 40]);
-    });
-}
-
-/// As a successor leaves it that took the lane while this instance slept, and died over the event.
-async fn taken_by_a_successor_that_died(world: &World) {
-    let tag = Tag::Partner(PARTNER);
-    let claimed = world.store.claim_lease(&tag, InstanceId(Uuid::from_u128(77)), None).await;
-    let Ok(Claimed::Taken(lease)) = claimed else { panic!("{claimed:?}") };
-    let delivered = world.store.records().into_iter().find_map(|record| match record {
-        Record::Delivery(delivery) => Some(delivery),
-        _ => None,
-    });
-    let delivery = delivered.expect("one that was sent");
-    let (id, member) = (delivery.event.id, delivery.event.id.to_string());
-    let state = DeliveryState::Sending { attempt: 1, panics: 0, lease };
-    let sending = Record::Delivery(DeliveryRecord { state, ..delivery });
-    let writes = vec![
-        Write::Put(Key::Delivery(PARTNER, id), sending),
-        Write::Include { index: Index::Due(PARTNER), member, score: 0 },
-    ];
-    world.commit(tag, writes).await;
-}
-
-#[test]
-fn an_event_that_a_later_lease_left_under_way_is_sent_again_by_a_lane_that_did_not_know_of_it() {
-    paused(async {
-        let world = World::start(GraphSettings::default());
-        world.handle.complete_checkout(request("order-1", 1)).await.expect("accepted");
-        world.until_events(2).await;
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        taken_by_a_successor_that_died(&world).await;
-        world.until_events(3).await;
     });
 }
 

@@ -364,3 +364,27 @@ fn ports_that_were_applied_by_a_session_that_is_gone_are_proven_in_one_visit() {
         assert!((0..=MANY).all(|n| world.driver.startup(&port(n)) == live()));
     });
 }
+
+#[test]
+fn a_save_that_has_waited_too_long_comes_before_the_next_job_of_however_long_a_queue() {
+    paused(async {
+        let mut settings = GraphSettings::default();
+        settings.supervision.visit_ports = 1;
+        settings.supervision.save_longest_wait_ms = 2_000;
+        let world = World::start(settings);
+        let jobs = many_waiting(&world.handle).await;
+        world.until("all applied", |world| count(world, "apply") > jobs.len()).await;
+        let calls = world.driver.calls();
+        let (mut applied, mut most) = (0, 0);
+        for call in &calls {
+            match call.as_str() {
+                "sw apply" => applied += 1,
+                "sw save" => applied = 0,
+                _ => {}
+            }
+            most = most.max(applied);
+        }
+        // A job takes 300 ms, so seven of them begin before the first has waited for two seconds.
+        assert!((5..=8).contains(&most), "{most} without a save: {calls:?}");
+    });
+}

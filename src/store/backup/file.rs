@@ -2,7 +2,7 @@
 //! all of it hashes to.
 //!
 //! ```text
-//!   {"format":"switchyard-store","version":1,"record_schema":3,"exported_at":"2026-01-31T12:00:00Z"}
+//!   {"format":"switchyard-store","version":1,"record_schema":4,"exported_at":"2026-01-31T12:00:00Z"}
 //!   {"entry":"record","key":"switch/s1/status","version":"…","record":{…}}
 //!   {"entry":"member","index":"work/s1","member":"job …","score":1700000000000}
 //!   {"entry":"lease","tag":"switch/s1","epoch":7}

@@ -21,7 +21,7 @@ async fn it_reads_as_documented() {
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(
         lines[0],
-        r#"{"format":"switchyard-store","version":1,"record_schema":3,"exported_at":"2023-11-14T22:13:20Z"}"#
+        r#"{"format":"switchyard-store","version":1,"record_schema":4,"exported_at":"2023-11-14T22:13:20Z"}"#
     );
     assert!(lines.contains(&r#"{"entry":"lease","tag":"switch/s1","epoch":2}"#), "{text}");
     assert!(lines.contains(&r#"{"entry":"member","index":"work/s1","member":"job é","score":5}"#), "{text}");
@@ -82,8 +82,8 @@ async fn a_later_version_or_schema_and_another_format_are_refused_by_name() {
     };
     let later = said(r#""version":1,"#, r#""version":2,"unheard":[],"#).await;
     assert_eq!(later, (1, "it has version 2; this release reads version 1".into()));
-    let later = said(r#""record_schema":3"#, r#""record_schema":8"#).await;
-    assert_eq!(later, (1, "its records have schema 8; this release reads schemas 1 to 3".into()));
+    let later = said(r#""record_schema":4"#, r#""record_schema":8"#).await;
+    assert_eq!(later, (1, "its records have schema 8; this release reads schemas 1 to 4".into()));
     assert!(said("switchyard-store", "other").await.1.contains("not \"switchyard-store\""));
     assert!(said("{", "[").await.1.contains("not a store that was exported"));
 }
