@@ -7,6 +7,7 @@
 use super::dead_man::new_name;
 use super::platform::{Candidate, Committed, Platform};
 use super::scanner::Answer;
+use super::sending::Stay;
 use super::session::{Session, Wire, shell_of};
 use regex::Regex;
 use std::time::Duration;
@@ -114,8 +115,9 @@ impl Session {
         if let Err(failure) = self.enter(platform, &enter).await {
             return Came::Broken(failure);
         }
+        let mut stay = Stay::default();
         for place in batch {
-            if let Err(failure) = self.send_lines(platform, &ports[*place].lines).await {
+            if let Err(failure) = self.send_port(platform, &ports[*place].lines, &mut stay).await {
                 return self
                     .clean(platform, candidate, &name, Came::Refused(*place, failure.clone()), failure)
                     .await;

@@ -22,6 +22,7 @@ pub mod replay;
 mod save;
 pub mod scanner;
 mod secret;
+mod sending;
 mod session;
 mod shell;
 mod stream;

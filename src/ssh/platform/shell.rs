@@ -26,6 +26,8 @@ pub(super) struct ShellFile {
     #[serde(default)]
     between_ports: Option<Vec<String>>,
     #[serde(default)]
+    shared_until: Option<String>,
+    #[serde(default)]
     block: Option<BlockSendingFile>,
     host_name: String,
     #[serde(default = "newline")]
@@ -144,6 +146,8 @@ pub struct Shell {
     pub may_leave: Option<Regex>,
     /// Brings the configuration mode back to where a port's lines begin, after another's; `None`: it is left and entered again.
     pub between_ports: Option<Vec<String>>,
+    /// The first line that is about the port. Those before it are the same for every port that wants the same of them.
+    shared_until: Option<Regex>,
     /// How lines are sent at once, where they may be sent without waiting for the answer to the one before.
     pub block: Option<BlockSending>,
     /// Captures the device's name from its prompt.
@@ -167,6 +171,14 @@ impl Shell {
         })
     }
 
+    /// The lines at the head of a port's that are not about it.
+    #[must_use]
+    pub fn shared<'l>(&self, lines: &'l [String]) -> &'l [String] {
+        let of_the_port = |first: &Regex| lines.iter().position(|line| first.is_match(line));
+        let shared = self.shared_until.as_ref().and_then(of_the_port);
+        &lines[..shared.unwrap_or(0)]
+    }
+
     /// The questions that this line may be answered by.
     #[must_use]
     pub fn questions_after(&self, line: &str) -> Vec<Question> {
@@ -178,7 +190,6 @@ impl Shell {
 impl Compiler<'_> {
     pub(super) fn shell(&self, file: &ShellFile) -> Result<Shell, PlatformError> {
         let questions = file.questions.iter().map(|question| self.line_question(question));
-        let may_leave = file.may_leave.as_ref().map(|lines| self.regex("shell.may_leave", lines));
         Ok(Shell {
             prompt: self.regex("shell.prompt", &file.prompt)?,
             endings: Endings::of(&file.prompt).or(&Endings::of(&file.pager)),
@@ -196,14 +207,19 @@ impl Compiler<'_> {
             opening: file.opening.clone(),
             enter_configuration: file.enter_configuration.clone(),
             leave_configuration: file.leave_configuration.clone(),
-            may_leave: may_leave.transpose()?,
+            may_leave: self.optional("shell.may_leave", file.may_leave.as_ref())?,
             between_ports: file.between_ports.clone(),
+            shared_until: self.optional("shell.shared_until", file.shared_until.as_ref())?,
             block: self.block_sending(file)?,
             host_name: self.capture("shell.host_name", &file.host_name)?,
             line_end: self.line_end(&file.line_end)?,
             comment: file.comment.as_deref().map(|comment| self.comment(comment)).transpose()?,
             questions: questions.collect::<Result<_, PlatformError>>()?,
         })
+    }
+
+    fn optional(&self, key: &str, pattern: Option<&String>) -> Result<Option<Regex>, PlatformError> {
+        pattern.map(|pattern| self.regex(key, pattern)).transpose()
     }
 
     fn block_sending(&self, file: &ShellFile) -> Result<Option<BlockSending>, PlatformError> {

@@ -106,7 +106,7 @@ async fn the_configuration_mode_is_entered_once_for_all_ports_of_a_visit() {
         let commands = bench.device().commands().split_off(before);
         // Beside those that are among the ports' own lines.
         let sent = |is_it: &dyn Fn(&str) -> bool| {
-            let own = all.iter().flat_map(|port| &port.lines).filter(|line| is_it(line)).count();
+            let own = as_sent(personality, &all).filter(|line| is_it(line)).count();
             commands.iter().filter(|command| is_it(&command.line)).count() - own
         };
         let entering = lines_of(personality).enter;
@@ -117,6 +117,47 @@ async fn the_configuration_mode_is_entered_once_for_all_ports_of_a_visit() {
             assert_eq!(sent(&|line| line == between), 2, "{personality:?}: {between:?}");
         }
         for number in 1..=3 {
+            must_be_as_wanted(&bench, &mut session, number).await;
+        }
+        session.close().await;
+    }
+}
+
+/// How many lines at the head of a port's are for every port.
+fn shared(personality: Personality, lines: &[String]) -> usize {
+    let platforms = shipped();
+    let shell = platforms.get(personality.platform()).and_then(|platform| platform.shell.as_ref());
+    shell.map_or(0, |shell| shell.shared(lines).len())
+}
+
+/// The lines of ports that want the same, as they are sent in one stay.
+fn as_sent(personality: Personality, all: &[PortLines]) -> impl Iterator<Item = &String> {
+    let of = move |(place, port): (usize, &'_ PortLines)| {
+        if place == 0 { 0 } else { shared(personality, &port.lines) }
+    };
+    all.iter().enumerate().flat_map(move |port| port.1.lines[of(port)..].iter())
+}
+
+#[tokio::test]
+async fn what_every_port_of_a_stay_wants_is_sent_once_and_again_where_it_was_refused() {
+    let with_policies = [Personality::Ios, Personality::Eos, Personality::Aoscx, Personality::EdgeSwitch];
+    for (personality, is_refused) in with_policies.iter().flat_map(|one| [(*one, false), (*one, true)]) {
+        let bench = Bench::new(personality, |_| ()).await;
+        let mut session = bench.opened().await;
+        let all = rendered(&bench, &mut session, &ports(&bench, 3)).await;
+        let policy =
+            all[0].lines.iter().find(|line| line.starts_with("policy")).expect("a speed is one").clone();
+        if is_refused {
+            let text = lines_of(personality).refusal.to_owned();
+            bench.device().order(Fault::Reject { pattern: policy.clone(), text, times: 1 });
+        }
+        let answers = session.apply(&all).await;
+        assert_eq!(answers[0].is_err(), is_refused, "{personality:?}: {answers:?}");
+        assert_eq!(answers[1..], vec![Ok(()); 2], "{personality:?}");
+        // With a candidate the next round begins anew; what was refused stands nowhere.
+        let times = if is_refused { 2 } else { 1 };
+        assert_eq!(lines_received(&bench, &policy), times, "{personality:?}: {policy}");
+        for number in 2..=3 {
             must_be_as_wanted(&bench, &mut session, number).await;
         }
         session.close().await;
