@@ -108,6 +108,8 @@ enum News {
     Chosen(Choice, UnixMillis),
     /// Something for the machine.
     Happened(SessionEvent),
+    /// What came of a step, for each part in turn that it was about.
+    Stepped(Vec<(WorkItem, SessionEvent)>),
     /// Done, and there is nothing to decide.
     Done,
     /// Saved ports are on record as saved.
@@ -248,8 +250,8 @@ impl SwitchSupervisor {
     fn note_work(&self, effect: &SessionEffect) {
         match effect {
             SessionEffect::RunStep => self.memory.at_work.on_all(self.at_hand()),
-            SessionEffect::Settle(item, _) => self.memory.at_work.on(item),
-            SessionEffect::Open
+            SessionEffect::Settle(..)
+            | SessionEffect::Open
             | SessionEffect::Close
             | SessionEffect::Save
             | SessionEffect::MarkSaved
@@ -278,7 +280,15 @@ impl SwitchSupervisor {
             SessionEffect::Close => self.close(context),
             SessionEffect::RunStep => self.run_step(context),
             SessionEffect::Save => self.save(context),
-            SessionEffect::Settle(item, outcome) => self.settle(&item, outcome, context),
+            SessionEffect::Settle(item, outcome) => {
+                let mut settled = vec![(item, outcome)];
+                while let Some(SessionEffect::Settle(..)) = self.effects.front() {
+                    let Some(SessionEffect::Settle(item, outcome)) = self.effects.pop_front() else { break };
+                    settled.push((item, outcome));
+                }
+                self.memory.at_work.on_all(settled.iter().map(|(item, _)| item.clone()).collect());
+                self.settle(settled, context);
+            }
             SessionEffect::MarkSaved => self.mark_saved(context),
             SessionEffect::ChooseWork => {
                 self.woken = true;
@@ -300,6 +310,7 @@ impl SwitchSupervisor {
             }
             News::Chosen(choice, at) => self.follow(choice, at, context),
             News::Happened(event) => self.happened(event),
+            News::Stepped(events) => self.stepped(events),
             News::Done => {}
             News::Saved => {
                 for port in std::mem::take(&mut self.saving) {
@@ -335,6 +346,27 @@ impl SwitchSupervisor {
             }
             TakenUp::HeldByAnother => self.set_alarm(CLAIM_AGAIN, context),
             TakenUp::NotForUs => {}
+        }
+    }
+
+    /// The machine knows steps about one part: what was done of several is told to it one by one. One that has come to
+    /// its outcome over another's failure is out, and whatever was found of it counts no more.
+    fn stepped(&mut self, events: Vec<(WorkItem, SessionEvent)>) {
+        let mut of = None;
+        for (item, event) in events {
+            if let Some(first) = of {
+                match &self.state {
+                    SessionState::Applying { visit, step }
+                        if *step == first && visit.in_turn(*step).next() == Some(&item) => {}
+                    _ => return,
+                }
+                // It was done already.
+                let next = self.effects.pop_back();
+                debug_assert_eq!(next, Some(SessionEffect::RunStep));
+            } else if let SessionState::Applying { step, .. } = &self.state {
+                of = Some(*step);
+            }
+            self.happened(event);
         }
     }
 

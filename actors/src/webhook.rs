@@ -27,12 +27,16 @@ use actix::{
 };
 use deliver::{Attempted, Ended, Found, Parcel};
 use futures_util::FutureExt as _;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
+
+/// How many times as many events as may be under way to a partner at once are in its lane at most, those included that are
+/// read ahead, or were sent and are not on record yet: the way to a partner isn't idle while the store is asked.
+const BEHIND: usize = 4;
 
 /// There may be an event for this partner.
 #[derive(Message)]
@@ -48,7 +52,12 @@ pub struct StopDelivery;
 #[derive(Default)]
 struct Lane {
     holding: Option<Arc<Holding>>,
+    /// All that was read and isn't on record yet: ready, being sent, attempted.
     on_their_way: BTreeSet<EventId>,
+    /// To be sent as soon as there is room, under this lease.
+    ready: VecDeque<(Arc<Holding>, Parcel)>,
+    /// Being sent.
+    sending: usize,
     /// What came of those that have ended, for the next commit.
     attempted: Vec<Attempted>,
     recording: bool,
@@ -57,12 +66,22 @@ struct Lane {
     alarm: Option<SpawnHandle>,
 }
 
+impl Lane {
+    /// What wasn't sent yet is due, in the store, for whoever has the lane next.
+    fn leave_ready(&mut self) {
+        for (_, parcel) in self.ready.drain(..) {
+            self.on_their_way.remove(&parcel.event());
+        }
+    }
+}
+
 /// The actor.
 pub struct WebhookActor {
     outside: Arc<Outside>,
     sender: Rc<dyn WebhookSender>,
     lanes: BTreeMap<PartnerId, Lane>,
-    on_their_way: usize,
+    /// Being sent, in all lanes.
+    sending: usize,
     /// Whom to tell when it has stopped; empty as long as nobody has asked.
     stopping: Vec<oneshot::Sender<()>>,
 }
@@ -71,19 +90,15 @@ impl WebhookActor {
     /// One with nothing on its way.
     #[must_use]
     pub fn new(outside: Arc<Outside>, sender: Rc<dyn WebhookSender>) -> Self {
-        Self { outside, sender, lanes: BTreeMap::new(), on_their_way: 0, stopping: Vec::new() }
+        Self { outside, sender, lanes: BTreeMap::new(), sending: 0, stopping: Vec::new() }
     }
 
     fn may_open(&self, partner: PartnerId) -> bool {
         self.stopping.is_empty() && self.outside.owns(&Tag::Partner(partner))
     }
 
-    /// How many more may be on their way to a partner.
-    fn room(&self, partner: PartnerId) -> usize {
-        let limits = &self.outside.settings.delivery;
-        let of_all = limits.max_in_flight.saturating_sub(self.on_their_way);
-        let of_lane = self.lanes.get(&partner).map_or(0, |lane| lane.on_their_way.len());
-        limits.max_in_flight_per_partner.saturating_sub(of_lane).min(of_all)
+    fn most(&self) -> usize {
+        self.outside.settings.delivery.max_in_flight_per_partner
     }
 
     /// Looks at what is due for a partner; one look at a time, and another after it if it was asked for meanwhile.
@@ -91,13 +106,15 @@ impl WebhookActor {
         if !self.may_open(partner) {
             return self.close_lane(partner, context);
         }
-        let room = self.room(partner);
+        let most = self.most();
         let lane = self.lanes.entry(partner).or_default();
         if lane.looking {
             lane.look_again = true;
             return;
         }
-        // Whichever of them ends first looks again.
+        // Where there is no room, whichever of them is on record first looks again.
+        let in_all = (BEHIND * most).saturating_sub(lane.on_their_way.len());
+        let room = most.saturating_sub(lane.ready.len()).min(in_all);
         if room == 0 {
             return;
         }
@@ -112,7 +129,7 @@ impl WebhookActor {
             match found {
                 Ok(Some((holding, found))) => {
                     lane.holding = Some(Arc::clone(&holding));
-                    actor.send_due(partner, &holding, found, context);
+                    actor.make_ready(partner, &holding, found, context);
                 }
                 Ok(None) => {}
                 Err(error) => tracing::debug!(%partner, %error, "the sweep asks for due events again"),
@@ -123,7 +140,7 @@ impl WebhookActor {
         }));
     }
 
-    fn send_due(
+    fn make_ready(
         &mut self,
         partner: PartnerId,
         holding: &Arc<Holding>,
@@ -141,14 +158,25 @@ impl WebhookActor {
                 context.cancel_future(earlier);
             }
         }
+        let lane = self.lanes.entry(partner).or_default();
         for parcel in found.parcels {
-            // Other lanes may have filled up meanwhile.
-            if self.room(partner) == 0 {
-                return;
-            }
-            self.lanes.entry(partner).or_default().on_their_way.insert(parcel.event());
-            self.on_their_way += 1;
-            self.send(partner, Arc::clone(holding), parcel, context);
+            lane.on_their_way.insert(parcel.event());
+            lane.ready.push_back((Arc::clone(holding), parcel));
+        }
+        self.send_ready(partner, context);
+    }
+
+    /// Sends what is ready, as much as may be under way at once.
+    fn send_ready(&mut self, partner: PartnerId, context: &mut Context<Self>) {
+        let (most, of_all) = (self.most(), self.outside.settings.delivery.max_in_flight);
+        while self.sending < of_all
+            && let Some(lane) = self.lanes.get_mut(&partner)
+            && lane.sending < most
+            && let Some((holding, parcel)) = lane.ready.pop_front()
+        {
+            lane.sending += 1;
+            self.sending += 1;
+            self.send(partner, holding, parcel, context);
         }
     }
 
@@ -170,12 +198,23 @@ impl WebhookActor {
                 Err(_) => Err(deliver::charge_panic(&outside, partner, event, lease).await),
             }
         };
-        context.spawn(sent.into_actor(self).map(move |sent, actor, context| match sent {
-            Ok(attempted) => {
-                actor.lanes.entry(partner).or_default().attempted.push(attempted);
-                actor.record(partner, context);
+        context.spawn(sent.into_actor(self).map(move |sent, actor, context| {
+            let was_full = actor.sending >= actor.outside.settings.delivery.max_in_flight;
+            let lane = actor.lanes.entry(partner).or_default();
+            lane.sending -= 1;
+            actor.sending -= 1;
+            match sent {
+                Ok(attempted) => {
+                    lane.attempted.push(attempted);
+                    actor.record(partner, context);
+                }
+                Err(ended) => actor.have_ended(partner, lease, &[(event, ended)], context),
             }
-            Err(ended) => actor.have_ended(partner, lease, &[(event, ended)], context),
+            actor.send_ready(partner, context);
+            if was_full {
+                let lanes: Vec<_> = actor.lanes.keys().copied().collect();
+                lanes.into_iter().for_each(|partner| actor.send_ready(partner, context));
+            }
         }));
     }
 
@@ -203,8 +242,6 @@ impl WebhookActor {
         ended: &[(EventId, Ended)],
         context: &mut Context<Self>,
     ) {
-        let was_full = self.on_their_way >= self.outside.settings.delivery.max_in_flight;
-        self.on_their_way -= ended.len();
         let lane = self.lanes.entry(partner).or_default();
         for (event, _) in ended {
             lane.on_their_way.remove(event);
@@ -213,16 +250,15 @@ impl WebhookActor {
             && let Some(holding) = lane.holding.take_if(|holding| holding.lease == lease)
         {
             holding.lost();
+            lane.leave_ready();
         }
-        match was_full {
-            true => self.sweep(context),
-            false => self.look(partner, context),
-        }
+        self.look(partner, context);
     }
 
     /// Closes a lane that is another's, once nothing is on its way in it, and gives its lease back.
     fn close_lane(&mut self, partner: PartnerId, context: &mut Context<Self>) {
         let Some(lane) = self.lanes.get_mut(&partner) else { return };
+        lane.leave_ready();
         if lane.looking || !lane.on_their_way.is_empty() {
             return;
         }

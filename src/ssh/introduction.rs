@@ -3,7 +3,8 @@
 
 use super::judge::has_garbled_line;
 use super::platform::{Identified, Identity, LineCount, Lines, Platform};
-use super::session::{READS, Session};
+use super::reading::READS;
+use super::session::Session;
 use switchyard_actors::domain::failure::{DriverFailure, FailureClass};
 use switchyard_actors::domain::inventory::Switch;
 

@@ -18,6 +18,7 @@ mod judge;
 mod lane;
 mod login;
 mod platform;
+mod reading;
 pub mod replay;
 mod save;
 pub mod scanner;
@@ -92,6 +93,8 @@ pub struct Settings {
     pub window_bytes: u32,
     /// The most output of one command that is kept.
     pub output_limit_bytes: usize,
+    /// The most ports that are read in one go, where lines may be typed ahead of the answers to those before them.
+    pub read_ahead_ports: usize,
     /// The most of a session's dialog that is kept.
     pub transcript_limit_bytes: usize,
     /// A known-hosts file for switches without a pinned key; empty is none.
@@ -182,6 +185,7 @@ impl Default for Settings {
             inactivity_ms: 100_000,
             window_bytes: 131_072,
             output_limit_bytes: 1_048_576,
+            read_ahead_ports: 8,
             transcript_limit_bytes: 16_384,
             known_hosts: None,
             trust_on_first_use: false,
@@ -247,6 +251,7 @@ impl Driver {
             handle: connection.handle,
             wire,
             transcript,
+            ahead: reading::Ahead::default(),
             guard: guard.clone(),
             first_seen_host_key: connection.first_seen_host_key,
             said: Vec::new(),

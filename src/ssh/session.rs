@@ -4,9 +4,9 @@ use super::Settings;
 use super::connection::{HostKeyCheck, is_gone};
 use super::dead_man::Standing;
 use super::exec::{self, Limit};
-use super::judge::has_garbled_line;
 use super::lane::Lane;
 use super::platform::{Platform, Platforms, Shell};
+use super::reading::Ahead;
 use super::scanner::Answer;
 use super::shell::Dialog;
 use super::transcript::Transcript;
@@ -22,9 +22,6 @@ use switchyard_actors::domain::ids::PortName;
 use switchyard_actors::ports::driver::{Intent, PortLines, SwitchSession};
 use switchyard_actors::ports::guard::SessionGuard;
 use tokio::time::timeout;
-
-/// How often a port is read before a line that garbles or cuts every answer is given up.
-pub(super) const READS: u32 = 3;
 
 /// How many levels of the configuration mode are left at most, where it is left one by one: no device nests deeper.
 const LEVELS: u32 = 8;
@@ -45,6 +42,7 @@ pub struct Session {
     pub(super) handle: Handle<HostKeyCheck>,
     pub(super) wire: Wire,
     pub(super) transcript: Transcript,
+    pub(super) ahead: Ahead,
     /// What was said about each port in the last sending.
     pub(super) said: Vec<(PortName, String)>,
     pub(super) guard: SessionGuard,
@@ -64,6 +62,7 @@ impl Session {
 
     /// Sends one command and returns its answer.
     pub(super) async fn command(&mut self, platform: &Platform, line: &str) -> Result<Answer, DriverFailure> {
+        self.ahead.forget();
         match &mut self.wire {
             Wire::Shell(dialog) => dialog.command(shell_of(platform), line, &mut self.transcript).await,
             Wire::Exec => {
@@ -78,48 +77,6 @@ impl Session {
         let ran = exec::run(&self.handle, line, limit, most, &mut self.transcript).await?;
         let is_whole = !ran.is_cut;
         Ok(Answer { text: ran.into_judged_text(), is_whole })
-    }
-
-    /// Reads until an answer is clean, or twice the same although it isn't: neither line noise nor a log message between
-    /// the lines repeats itself, a description in an encoding of its own does. A part that was lost in noise, or cut by a
-    /// message, would be taken for another one, and an undo would make it so. For the same reason an answer that lacks
-    /// what its platform says it must have is no answer.
-    async fn read(
-        &mut self,
-        platform: &Platform,
-        number: usize,
-        line: &str,
-    ) -> Result<String, DriverFailure> {
-        self.read_until(platform, line, |answer| platform.is_whole(number, answer)).await
-    }
-
-    pub(super) async fn read_until(
-        &mut self,
-        platform: &Platform,
-        line: &str,
-        is_whole: impl Fn(&Answer) -> bool + Send,
-    ) -> Result<String, DriverFailure> {
-        let mut last: Option<String> = None;
-        for _ in 0..READS {
-            let answer = self.command(platform, line).await?;
-            self.must_be_privileged(platform, line)?;
-            let text = platform.output.without_logs(&answer.text);
-            let is_settled = last.as_ref() == Some(&text) || platform.output.is_clean(&answer.text);
-            if is_settled && answer.is_whole && is_whole(&answer) {
-                return Ok(text);
-            }
-            last = Some(text);
-        }
-        Err(self.unreadable(line, &last.unwrap_or_default()))
-    }
-
-    pub(super) fn unreadable(&self, line: &str, last: &str) -> DriverFailure {
-        if has_garbled_line(last) {
-            let text = format!("the answer to {line:?} came garbled {READS} times, and never twice the same");
-            return DriverFailure::new(FailureClass::SessionLost, text);
-        }
-        let text = format!("the answer to {line:?} was not whole {READS} times; the last one was {last:?}");
-        DriverFailure::new(FailureClass::PromptNotSeen, self.transcript.redact(&text))
     }
 
     pub(super) fn refused(&self, line: &str, answer: &str, class: FailureClass) -> DriverFailure {
@@ -153,7 +110,7 @@ impl Session {
         Err(self.wrong_mode(line))
     }
 
-    fn prompt(&self) -> &str {
+    pub(super) fn prompt(&self) -> &str {
         match &self.wire {
             Wire::Shell(dialog) => dialog.prompt(),
             Wire::Exec => "",
@@ -210,7 +167,7 @@ pub(super) fn shell_of(platform: &Platform) -> &Shell {
     platform.shell.as_ref().expect("a platform file whose transport is a shell was checked to have its table")
 }
 
-fn misconfigured(why: String) -> DriverFailure {
+pub(super) fn misconfigured(why: String) -> DriverFailure {
     DriverFailure::new(FailureClass::Misconfigured, why)
 }
 
@@ -243,19 +200,15 @@ impl SwitchSession for Session {
         let platforms = self.platforms();
         let platform = self.find(&platforms);
         self.settle(platform).await?;
-        let mut output = String::new();
-        for (number, line) in platform.read_commands(port).map_err(misconfigured)?.into_iter().enumerate() {
-            let answer = self.read(platform, number, &line).await?;
-            if let Some((refusal, class)) = platform.output.refusal(&answer) {
-                // Nothing in the line varies but the port, so that is what was refused.
-                let rejected = class == FailureClass::CommandRejected;
-                let class = if rejected { FailureClass::PortUnknown } else { class };
-                return Err(self.refused(&line, &refusal, class));
-            }
-            output.push_str(&answer);
-            output.push('\n');
-        }
-        Ok(platform.port_config(&output))
+        self.read_config(platform, port).await
+    }
+
+    fn reads_at_once(&self) -> usize {
+        self.types_reads_ahead(self.find(&self.platforms)).unwrap_or(1)
+    }
+
+    fn expect_reads(&mut self, ports: &[PortName]) {
+        self.ahead.expect(ports);
     }
 
     fn render(
@@ -271,6 +224,7 @@ impl SwitchSession for Session {
     async fn apply(&mut self, ports: &[PortLines]) -> Vec<Result<(), DriverFailure>> {
         let platforms = self.platforms();
         let platform = self.find(&platforms);
+        self.ahead.forget();
         if let Err(failure) = self.prepare(platform).await {
             return vec![Err(failure); ports.len()];
         }

@@ -229,6 +229,26 @@ impl Dialog {
         lines: &[String],
         transcript: &mut Transcript,
     ) -> Result<Vec<(Answer, Option<String>)>, DriverFailure> {
+        let mut stood_at = self.prompt.clone();
+        let answers = self.type_ahead(shell, lines, transcript).await?;
+        for (line, (answer, stands_at)) in lines.iter().zip(&answers) {
+            transcript.sent(&format!("{stood_at}{line}"));
+            transcript.received(&answer.text);
+            stood_at = stands_at.clone().unwrap_or_default();
+        }
+        Ok(answers)
+    }
+
+    /// The same, of which the transcript has only a failure.
+    ///
+    /// # Errors
+    /// [`DriverFailure`], as [`Self::block`].
+    pub async fn type_ahead(
+        &mut self,
+        shell: &Shell,
+        lines: &[String],
+        transcript: &mut Transcript,
+    ) -> Result<Vec<(Answer, Option<String>)>, DriverFailure> {
         let comment = |nonces: &mut Nonces| nonces.next(shell).expect("only what takes comments types ahead");
         let typed: Vec<_> = lines.iter().map(|line| (line.clone(), comment(&mut self.nonces))).collect();
         let end = &shell.line_end;
@@ -246,12 +266,6 @@ impl Dialog {
             lines.iter().for_each(|line| transcript.sent(line));
             transcript.received(&self.scanner.seen());
             return Err(transcript.redacted(failure));
-        }
-        let mut prompt = self.prompt.clone();
-        for (line, (answer, behind)) in lines.iter().zip(&answers) {
-            transcript.sent(&format!("{prompt}{line}"));
-            transcript.received(&answer.text);
-            prompt = behind.clone().unwrap_or_default();
         }
         if answers.iter().any(|(answer, _)| !answer.is_whole) {
             transcript

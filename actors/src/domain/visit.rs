@@ -13,7 +13,7 @@
 //!      └────────────────────▶ Undoing ──brought back, or not          (out)
 //! ```
 //!
-//! The steps follow from the parts: all are read, one after another; then the lines of all that differ are sent, at once; then all that
+//! The steps follow from the parts: all are read, one after another (or a few in one go, which the machine is told of one by one); then the lines of all that differ are sent, at once; then all that
 //! were sent are read back; then what was refused, or reads otherwise, is brought back. A part is out as soon as its own
 //! outcome is known, and waits for no other; only where the device would take it all back by itself is it held until
 //! that is confirmed. A failure that leaves the session usable is that of the part in hand alone. One that
@@ -186,13 +186,18 @@ impl Visit {
     /// What a step is about.
     #[must_use]
     pub fn at_hand(&self, step: Step) -> Vec<WorkItem> {
-        let whose = self.parts.iter().filter(|part| part.is_turn_of(step)).map(|part| part.item.clone());
+        let whose = self.in_turn(step).cloned();
         match step {
             Step::Apply => whose.collect(),
             Step::Probe | Step::Check | Step::ReadBefore | Step::ReadBack | Step::Restore | Step::Confirm => {
                 whose.take(1).collect()
             }
         }
+    }
+
+    /// Whose turn a step is, in their order: those that are behind the first may be read together with it.
+    pub fn in_turn(&self, step: Step) -> impl Iterator<Item = &WorkItem> {
+        self.parts.iter().filter(move |part| part.is_turn_of(step)).map(|part| &part.item)
     }
 
     fn turn_of(&self, step: Step) -> Option<usize> {

@@ -67,6 +67,14 @@ pub trait SwitchSession: Send {
     /// [`DriverFailure`]; `PortUnknown` when the switch has no such port.
     async fn read_port(&mut self, port: &PortName) -> Result<PortConfig, DriverFailure>;
 
+    /// How many ports are best read in one go, behind [`Self::expect_reads`].
+    fn reads_at_once(&self) -> usize {
+        1
+    }
+
+    /// These are read next, one after another and with nothing in between: the first may ask for all of them at once.
+    fn expect_reads(&mut self, _ports: &[PortName]) {}
+
     /// The lines that bring a port from `before` to `want`, as the platform file says. Sends nothing.
     ///
     /// # Errors

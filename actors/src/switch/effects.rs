@@ -12,7 +12,7 @@ use crate::domain::ids::SwitchId;
 use crate::domain::record::{Key, Record, SwitchStatus, Tag};
 use crate::domain::session::{SessionEvent, SessionState};
 use crate::domain::transcript::Subject;
-use crate::domain::visit::{StepResult, VisitOutcome, WorkItem};
+use crate::domain::visit::{Step, StepResult, VisitOutcome, WorkItem};
 use crate::fail_points::{FailPoint, reach};
 use crate::membership::Claim;
 use crate::outside::{Outside, Wakes};
@@ -137,10 +137,17 @@ impl SwitchSupervisor {
     }
 
     pub(super) fn run_step(&mut self, context: &mut Context<Self>) {
-        let SessionState::Applying { step, .. } = &self.state else {
+        let SessionState::Applying { visit, step } = &self.state else {
             unreachable!("steps belong to a visit");
         };
-        let (step, items) = (*step, self.at_hand());
+        let step = *step;
+        let open = self.session.as_ref().expect("a visit has its session");
+        let items = match step {
+            Step::ReadBefore | Step::ReadBack => {
+                visit.in_turn(step).take(open.reads_at_once()).cloned().collect()
+            }
+            Step::Probe | Step::Check | Step::Apply | Step::Restore | Step::Confirm => visit.at_hand(step),
+        };
         let (outside, duty) = (Arc::clone(&self.outside), self.on_duty());
         let (mut session, mut tasks) = (self.session.take(), std::mem::take(&mut self.tasks));
         let (jitter, at_work) = (self.outside.entropy.jitter(), self.memory.at_work.clone());
@@ -150,43 +157,53 @@ impl SwitchSupervisor {
             let mut hands = Hands { outside: &outside, duty: &duty, session: open, tasks: about, at_work: &at_work };
             let ran = hands.run(step).await;
             hands.keep_transcripts();
-            let news = match ran {
-                Ok(result) => News::Happened(SessionEvent::StepDone(result)),
-                Err(StepFailed::Driver { failure, over }) => {
-                    tracing::warn!(switch = %duty.switch.id, class = ?failure.class, %failure, ?step, "a step failed");
-                    News::Happened(SessionEvent::Failed { failure, over, jitter })
-                }
-                Err(StepFailed::Overtaken) => News::Happened(SessionEvent::StepDone(StepResult::Overtaken)),
-                Err(StepFailed::Fenced) => News::Fenced,
-            };
-            Came { session, tasks, news }
+            let mut events = Vec::with_capacity(ran.len());
+            for (item, stepped) in ran {
+                let event = match stepped {
+                    Ok(result) => SessionEvent::StepDone(result),
+                    Err(StepFailed::Driver { failure, over }) => {
+                        tracing::warn!(switch = %duty.switch.id, class = ?failure.class, %failure, ?step, "a step failed");
+                        SessionEvent::Failed { failure, over, jitter }
+                    }
+                    Err(StepFailed::Overtaken) => SessionEvent::StepDone(StepResult::Overtaken),
+                    Err(StepFailed::Fenced) => return Came { session, tasks, news: News::Fenced },
+                };
+                events.push((item, event));
+            }
+            Came { session, tasks, news: News::Stepped(events) }
         });
     }
 
-    pub(super) fn settle(&mut self, item: &WorkItem, outcome: VisitOutcome, context: &mut Context<Self>) {
-        let at = self.tasks.iter().position(|task| task.item == *item);
-        let task = self.tasks.remove(at.expect("each part of a visit has its task"));
-        if task.item == WorkItem::Check {
-            return self.note_finding(&task, &outcome, context);
-        }
-        if outcome == VisitOutcome::Verified || matches!(outcome, VisitOutcome::FailedRestored(_)) {
-            self.proven.insert(task.port.at.port.clone());
-        }
-        if !matches!(outcome, VisitOutcome::BrokenOff | VisitOutcome::PutOff(_)) {
-            self.memory.aftermath.clear(item);
+    /// Puts on record what parts of the visit came to, those together that came to it together.
+    pub(super) fn settle(&mut self, settled: Vec<(WorkItem, VisitOutcome)>, context: &mut Context<Self>) {
+        let mut parts = Vec::with_capacity(settled.len());
+        for (item, outcome) in settled {
+            let at = self.tasks.iter().position(|task| task.item == item);
+            let task = self.tasks.remove(at.expect("each part of a visit has its task"));
+            if task.item == WorkItem::Check {
+                return self.note_finding(&task, &outcome, context);
+            }
+            if outcome == VisitOutcome::Verified || matches!(outcome, VisitOutcome::FailedRestored(_)) {
+                self.proven.insert(task.port.at.port.clone());
+            }
+            if !matches!(outcome, VisitOutcome::BrokenOff | VisitOutcome::PutOff(_)) {
+                self.memory.aftermath.clear(&item);
+            }
+            parts.push((task, outcome));
         }
         let (outside, duty, wakes) = (Arc::clone(&self.outside), self.on_duty(), Arc::clone(&self.wakes));
         let (session, tasks) = (self.session.take(), std::mem::take(&mut self.tasks));
         let at_work = self.memory.at_work.clone();
         self.run(context, async move {
-            let news = match settle::settle(&outside, &duty, &task, &outcome).await {
-                Ok(settled) => {
-                    if outcome == VisitOutcome::Verified && task.job.is_some() {
+            let news = match settle::settle(&outside, &duty, &parts).await {
+                Ok(announced) => {
+                    if parts
+                        .iter()
+                        .any(|(task, outcome)| *outcome == VisitOutcome::Verified && task.job.is_some())
+                    {
                         at_work.progressed();
                     }
-                    if let Some(partner) = settled.announced {
-                        wakes.partner(partner);
-                    }
+                    announced.into_iter().for_each(|partner| wakes.partner(partner));
                     News::Done
                 }
                 Err(settle::Fenced) => News::Fenced,

@@ -8,7 +8,7 @@ use super::transcripts::{self, remark};
 use crate::domain::drift::ManagedPort;
 use crate::domain::event::{Event, News};
 use crate::domain::failure::{DriverFailure, FailureReason};
-use crate::domain::ids::{CommitId, EventId, JobId, PortName, PortRef, SubscriptionId};
+use crate::domain::ids::{CommitId, EventId, JobId, PartnerId, PortName, PortRef, SubscriptionId};
 use crate::domain::job::{JobEffect, JobEvent, JobState};
 use crate::domain::port::{PortEvent, PortState};
 use crate::domain::record::{Index, JobRecord, Key, PortRecord, Record, SubscriptionRecord, SwitchStatus};
@@ -19,6 +19,7 @@ use crate::fail_points::{FailPoint, reach};
 use crate::outside::{Outside, put, unchanged};
 use crate::ports::store::{Commit, CommitError, Denial, Durability, Expectation, Stored, Write};
 use crate::safeguards::{Safeguard, stands};
+use std::collections::BTreeSet;
 
 /// Someone else owns the switch by now: this supervisor must stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +29,7 @@ pub struct Fenced;
 #[derive(Debug, Clone)]
 pub struct Settled {
     /// The partner has news.
-    pub announced: Option<crate::domain::ids::PartnerId>,
+    pub announced: Option<PartnerId>,
 }
 
 struct Read {
@@ -41,31 +42,69 @@ struct Read {
     set_aside: Option<SetAside>,
 }
 
-/// Puts on record what a visit came to. Waits for a store that is away.
+/// Puts on record what parts of a visit came to: in one commit, or else each in its own, so that what is decided anew for one
+/// is that one's alone. Answers which partners have news. Waits for a store that is away.
 ///
 /// # Errors
 /// [`Fenced`].
 pub async fn settle(
     outside: &Outside,
     duty: &Duty,
-    task: &Task,
-    outcome: &VisitOutcome,
-) -> Result<Settled, Fenced> {
-    let about = task.job.as_ref().map(|job| (job.id, job.subscription));
-    let event = job_event(outside, task, outcome);
-    let change = Change {
-        outside,
-        duty,
-        commit: None,
-        about,
-        port: task.port.at.clone(),
-        job_event: event,
-        outcome: Some(outcome),
-        transcript: &task.transcript,
+    parts: &[(Task, VisitOutcome)],
+) -> Result<BTreeSet<PartnerId>, Fenced> {
+    let changes: Vec<_> =
+        parts.iter().map(|(task, outcome)| (Change::of_visit(outside, duty, task, outcome), task)).collect();
+    let together = if parts.len() > 1 { commit_together(outside, &changes).await? } else { None };
+    let announced = match together {
+        Some(announced) => announced,
+        None => {
+            let mut announced = BTreeSet::new();
+            for (change, task) in &changes {
+                announced.extend(change.commit(Some(task)).await?.announced);
+            }
+            announced
+        }
     };
-    let settled = change.commit(Some(task)).await?;
     reach(FailPoint::OutcomeCommitted);
-    Ok(settled)
+    Ok(announced)
+}
+
+/// One commit for all, or `None` when a record has changed meanwhile, or two of them would change the same one.
+async fn commit_together(
+    outside: &Outside,
+    changes: &[(Change<'_>, &Task)],
+) -> Result<Option<BTreeSet<PartnerId>>, Fenced> {
+    if !stands(Safeguard::EventsInOutcome) {
+        return Ok(None);
+    }
+    let keys: Vec<_> = changes.iter().map(|(change, _)| change.keys()).collect();
+    let mut read = outside.read_surely(&keys.concat()).await.into_iter();
+    let (mut all, mut announced): (Option<Commit>, _) = (None, BTreeSet::new());
+    for ((change, task), keys) in changes.iter().zip(&keys) {
+        let read = change.understand(read.by_ref().take(keys.len()).collect()).await;
+        if read.set_aside.is_some() {
+            return Ok(None);
+        }
+        let (commit, settled) = change.build(&read, Some(task));
+        announced.extend(settled.announced);
+        all = Some(match all.take() {
+            Some(all) => joined(all, commit),
+            None => commit,
+        });
+    }
+    let Some(commit) = all else { return Ok(Some(announced)) };
+    match outside.commit_surely(vec![commit]).await {
+        Ok(()) => Ok(Some(announced)),
+        Err(CommitError::Denied { why: Denial::Fenced { .. }, .. }) => Err(Fenced),
+        Err(CommitError::Denied { why: Denial::Stale(_), .. } | CommitError::Unknown(_)) => Ok(None),
+    }
+}
+
+fn joined(mut one: Commit, other: Commit) -> Commit {
+    one.expect.extend(other.expect);
+    one.writes.extend(other.writes);
+    one.events.extend(other.events);
+    one
 }
 
 /// Fails a job that waited too long.
@@ -144,7 +183,20 @@ struct Change<'a> {
     transcript: &'a str,
 }
 
-impl Change<'_> {
+impl<'a> Change<'a> {
+    fn of_visit(outside: &'a Outside, duty: &'a Duty, task: &'a Task, outcome: &'a VisitOutcome) -> Self {
+        Self {
+            outside,
+            duty,
+            commit: None,
+            about: task.job.as_ref().map(|job| (job.id, job.subscription)),
+            port: task.port.at.clone(),
+            job_event: job_event(outside, task, outcome),
+            outcome: Some(outcome),
+            transcript: &task.transcript,
+        }
+    }
+
     async fn commit(&self, task: Option<&Task>) -> Result<Settled, Fenced> {
         loop {
             let read = self.read().await;
@@ -169,7 +221,8 @@ impl Change<'_> {
         self.outside.commit_surely(vec![outcome]).await.map_err(|_| Fenced)
     }
 
-    async fn read(&self) -> Read {
+    /// What it is decided by.
+    fn keys(&self) -> Vec<Key> {
         let switch = self.duty.switch.id.clone();
         let said = self.subject().key(&switch);
         let mut keys = vec![Key::Port(self.port.clone()), Key::Managed(self.port.clone()), said];
@@ -178,7 +231,16 @@ impl Change<'_> {
             keys.push(Key::Job(switch, job));
             keys.push(Key::Subscription(self.duty.tag(), subscription));
         }
-        let mut read = self.outside.read_surely(&keys).await.into_iter();
+        keys
+    }
+
+    async fn read(&self) -> Read {
+        self.understand(self.outside.read_surely(&self.keys()).await).await
+    }
+
+    /// Of what was read by its keys.
+    async fn understand(&self, read: Vec<Option<Stored>>) -> Read {
+        let mut read = read.into_iter();
         let port_stored = read.next().flatten();
         let port = match &port_stored {
             Some(Stored { record: Record::Port(port), .. }) => port.clone(),

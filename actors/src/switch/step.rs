@@ -53,7 +53,7 @@ pub struct Hands<'a> {
     pub duty: &'a Duty,
     /// The one session.
     pub session: &'a mut dyn SwitchSession,
-    /// What it is about: one port, or all whose lines are sent. Never empty.
+    /// What it is about: one port, all whose lines are sent, or those that are read in one go. Never empty.
     pub tasks: Vec<&'a mut Task>,
     /// What a panic is charged to.
     pub at_work: &'a AtWork,
@@ -100,20 +100,45 @@ fn lapsed(what: &str) -> DriverFailure {
 }
 
 impl Hands<'_> {
-    /// Runs a step.
-    ///
-    /// # Errors
-    /// [`StepFailed`].
-    pub async fn run(&mut self, step: Step) -> Stepped {
-        match step {
+    /// Runs a step: what came of it, for each port that it read, or once for all that it was about. Behind a failure that the
+    /// next one would meet too, nothing of the step is done.
+    pub async fn run(&mut self, step: Step) -> Vec<(WorkItem, Stepped)> {
+        let stepped = match step {
+            Step::ReadBefore | Step::ReadBack => return self.read_each(step).await,
             Step::Probe => self.probe().await,
             Step::Check => self.check().await,
-            Step::ReadBefore => self.read_before().await,
             Step::Apply => self.apply().await,
-            Step::ReadBack => self.read_back().await,
             Step::Restore => self.restore().await,
             Step::Confirm => self.confirm().await,
+        };
+        vec![(self.tasks[0].item.clone(), stepped)]
+    }
+
+    /// One port after another, each in hand alone; the session may ask for all of them at once.
+    async fn read_each(&mut self, step: Step) -> Vec<(WorkItem, Stepped)> {
+        let count = u32::try_from(self.tasks.len()).unwrap_or(u32::MAX);
+        if count > 1 {
+            let ports: Vec<_> = self.tasks.iter().map(|task| task.port.at.port.clone()).collect();
+            self.session.expect_reads(&ports);
         }
+        let mut each = Vec::with_capacity(self.tasks.len());
+        for at in 0..self.tasks.len() {
+            self.at_work.on(&self.tasks[at].item);
+            // Whichever is read first may be read together with all others.
+            let ports = if at == 0 { count } else { 1 };
+            let stepped = match step {
+                Step::ReadBefore => self.read_before(at, ports).await,
+                _ => self.read_back(at, ports).await,
+            };
+            let is_over = stepped.as_ref().is_err_and(ends_reading);
+            let said = self.session.take_transcript();
+            self.tasks[at].transcript.push_str(&said);
+            each.push((self.tasks[at].item.clone(), stepped));
+            if is_over {
+                break;
+            }
+        }
+        each
     }
 
     /// What was said in the step is kept with those that it was about.
@@ -131,9 +156,14 @@ impl Hands<'_> {
     }
 
     async fn read(&mut self) -> Result<PortConfig, DriverFailure> {
-        let port = self.tasks[0].port.at.port.clone();
+        self.read_at(0, 1).await
+    }
+
+    /// Reads one of the ports, within the time of so many.
+    async fn read_at(&mut self, at: usize, ports: u32) -> Result<PortConfig, DriverFailure> {
+        let port = self.tasks[at].port.at.port.clone();
         let read = self.session.read_port(&port);
-        limited(self.outside, self.duty, &mut self.tasks[0].driver_millis, read).await
+        limited_for(ports, self.outside, self.duty, &mut self.tasks[at].driver_millis, read).await
     }
 
     async fn check(&mut self) -> Stepped {
@@ -142,10 +172,10 @@ impl Hands<'_> {
         Ok(if is_as_wanted { StepResult::AsWanted } else { StepResult::Differs(found) })
     }
 
-    async fn read_before(&mut self) -> Stepped {
-        let found = self.read().await?;
+    async fn read_before(&mut self, at: usize, ports: u32) -> Stepped {
+        let found = self.read_at(at, ports).await?;
         reach(FailPoint::PortRead);
-        let task = &mut self.tasks[0];
+        let task = &mut self.tasks[at];
         task.found = Some(found.clone());
         if task.want.differences(&found).is_empty() {
             task.verified = Some(found);
@@ -274,9 +304,9 @@ impl Hands<'_> {
         PortRecord { state: state.expect("lines can be begun in every state of a port"), ..port.clone() }
     }
 
-    async fn read_back(&mut self) -> Stepped {
-        let found = self.read().await?;
-        let task = &mut self.tasks[0];
+    async fn read_back(&mut self, at: usize, ports: u32) -> Stepped {
+        let found = self.read_at(at, ports).await?;
+        let task = &mut self.tasks[at];
         let differences = task.want.differences(&found);
         if differences.is_empty() || !stands(Safeguard::ReadBack) {
             task.verified = Some(found);
@@ -310,6 +340,16 @@ impl Hands<'_> {
         } else {
             StepResult::NotRestored { takes_back }
         })
+    }
+}
+
+/// Whether what comes behind would meet the same.
+fn ends_reading(failed: &StepFailed) -> bool {
+    match failed {
+        StepFailed::Driver { failure, .. } => {
+            !failure.class.leaves_session_usable() || failure.class == FailureClass::ConfigurationLocked
+        }
+        StepFailed::Fenced | StepFailed::Overtaken => true,
     }
 }
 

@@ -56,6 +56,7 @@ struct World {
     host_keys: HashMap<SwitchId, String>,
     refuses_logins: bool,
     waits_for_turn: HashSet<SwitchId>,
+    reads_at_once: Option<usize>,
     poisoned: HashSet<PortRef>,
 }
 
@@ -94,6 +95,11 @@ impl ScriptedDriver {
     /// From now on the switch takes back what is applied, when its session ends without a confirmation.
     pub fn take_back(&self, switch: &SwitchId) {
         self.world().takes_back.insert(switch.clone());
+    }
+
+    /// From now on so many ports are read in one go.
+    pub fn read_at_once(&self, ports: usize) {
+        self.world().reads_at_once = Some(ports);
     }
 
     /// Undoes what nobody confirmed.
@@ -374,6 +380,10 @@ impl SwitchSession for ScriptedSession {
         let poisoned = self.driver.world().poisoned.contains(&at);
         assert!(!poisoned, "as ordered: {at} is poisoned");
         Ok(self.driver.running(&at))
+    }
+
+    fn reads_at_once(&self) -> usize {
+        self.driver.world().reads_at_once.unwrap_or(8)
     }
 
     fn render(

@@ -27,7 +27,13 @@ fn is_delivered(deliveries: &[DeliveryRecord]) -> bool {
 
 /// A world whose events are all recorded and none sent, since their partner is missing; and the partner.
 async fn with_events_waiting() -> (World, Record) {
-    let world = World::start(GraphSettings::default());
+    with_events_waiting_under(|_| ()).await
+}
+
+async fn with_events_waiting_under(change: impl Fn(&mut GraphSettings)) -> (World, Record) {
+    let mut settings = GraphSettings::default();
+    change(&mut settings);
+    let world = World::start(settings);
     for n in 0..JOBS {
         world.handle.complete_checkout(request(&format!("order-{n}"), n)).await.expect("accepted");
     }
@@ -58,6 +64,27 @@ fn events_that_are_due_together_are_on_record_as_delivered_in_a_few_commits() {
         // The first that ends is recorded at once, and what ends meanwhile together.
         assert!(commits <= 3, "{commits} commits for {EVENTS} events");
         assert_eq!(world.store.members(&Index::Due(PARTNER), 9).await, Ok(Vec::new()));
+    });
+}
+
+#[test]
+fn a_partner_never_gets_more_at_once_than_it_may_and_is_kept_waiting_for_nothing() {
+    paused(async {
+        let (world, partner) = with_events_waiting_under(|settings| {
+            settings.delivery.max_in_flight_per_partner = 4;
+        })
+        .await;
+        world.receiver.take(Duration::from_secs(1));
+        world.store.seed(Key::Partner(PARTNER), partner);
+        world.until("delivered", |world| is_delivered(&deliveries(world))).await;
+        let received: Vec<_> = world.receiver.received().into_iter().map(|(at, _)| at).collect();
+        assert_eq!(received.len(), EVENTS);
+        let all = received[EVENTS - 1].duration_since(received[0]);
+        // Six times four, the last of which begin after five seconds.
+        assert!(all < Duration::from_millis(5_200), "{all:?}");
+        for five in received.windows(5) {
+            assert!(five[4].duration_since(five[0]) >= Duration::from_secs(1), "five at once");
+        }
     });
 }
 

@@ -123,6 +123,86 @@ async fn the_configuration_mode_is_entered_once_for_all_ports_of_a_visit() {
     }
 }
 
+/// Reads all these ports, as a visit does, and says how long that took.
+async fn read_all(session: &mut Box<dyn SwitchSession>, ports: &[PortName]) -> (Vec<PortConfig>, Duration) {
+    let began = Instant::now();
+    let mut all = Vec::new();
+    for group in ports.chunks(session.reads_at_once()) {
+        session.expect_reads(group);
+        for port in group {
+            all.push(session.read_port(port).await.expect("read"));
+        }
+    }
+    (all, began.elapsed())
+}
+
+#[tokio::test]
+async fn ports_that_are_read_in_one_go_cost_a_round_trip_together_and_each_has_its_own_transcript() {
+    let bench = Bench::new(Personality::Ios, |plan| plan.round_trip = FAR).await;
+    let mut session = bench.opened().await;
+    let ports = ports(&bench, 8);
+    let all = rendered(&bench, &mut session, &ports).await;
+    assert_eq!(session.apply(&all).await, vec![Ok(()); 8]);
+    drop(session.take_transcript());
+    let (found, took) = read_all(&mut session, &ports).await;
+    for (number, found) in (1..).zip(&found) {
+        assert_eq!(addressed(number).differences(found), [], "port {number}");
+    }
+    assert!(took < FAR * 8, "{took:?} for eight round trips of {FAR:?}");
+    session.expect_reads(&ports);
+    drop(session.take_transcript());
+    session.read_port(&ports[2]).await.expect("read");
+    let said = session.take_transcript();
+    assert!(said.contains("0200.5e10.0003") && !said.contains("0200.5e10.0002"), "{said}");
+    session.close().await;
+}
+
+#[tokio::test]
+async fn what_was_read_ahead_counts_no_more_once_anything_was_sent() {
+    let bench = Bench::new(Personality::Ios, |_| ()).await;
+    let mut session = bench.opened().await;
+    let ports = ports(&bench, 3);
+    let all = rendered(&bench, &mut session, &ports).await;
+    session.expect_reads(&ports);
+    session.read_port(&ports[0]).await.expect("read");
+    assert_eq!(session.apply(&all).await, vec![Ok(()); 3]);
+    must_be_as_wanted(&bench, &mut session, 2).await;
+    session.close().await;
+}
+
+#[tokio::test]
+async fn a_port_that_is_not_there_and_one_whose_answer_is_garbled_cost_those_read_with_them_nothing() {
+    let bench = Bench::new(Personality::Ios, |_| ()).await;
+    let mut session = bench.opened().await;
+    let mut ports = ports(&bench, 4);
+    ports[1] = PortName::parse("GigabitEthernet1/0/99").expect("valid");
+    bench.device().order(Fault::Garble { pattern: format!("interface {}", ports[2]), times: 1 });
+    session.expect_reads(&ports);
+    for (place, port) in ports.iter().enumerate() {
+        let read = session.read_port(port).await;
+        let class = read.err().map(|failure| failure.class);
+        assert_eq!(class, (place == 1).then_some(FailureClass::PortUnknown), "{port}");
+    }
+    assert_eq!(bench.device().pending_faults(), 0);
+    session.close().await;
+}
+
+#[tokio::test]
+async fn a_session_that_lost_its_privilege_while_ports_are_read_says_so() {
+    let bench = Bench::new(Personality::Ios, |_| ()).await;
+    let mut session = bench.opened().await;
+    let ports = ports(&bench, 4);
+    let pattern = format!("interface {}", ports[2]);
+    bench.device().order(Fault::FallBack { pattern, to: FallBack::User, times: 1 });
+    session.expect_reads(&ports);
+    let mut classes = Vec::new();
+    for port in &ports[..3] {
+        classes.push(session.read_port(port).await.err().map(|failure| failure.class));
+    }
+    assert_eq!(classes, [None, None, Some(FailureClass::SessionLost)]);
+    session.close().await;
+}
+
 /// How many lines at the head of a port's are for every port.
 fn shared(personality: Personality, lines: &[String]) -> usize {
     let platforms = shipped();
