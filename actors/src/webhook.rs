@@ -120,13 +120,17 @@ impl WebhookActor {
         }
         lane.looking = true;
         let (outside, holding) = (Arc::clone(&self.outside), lane.holding.clone());
-        let on_their_way = lane.on_their_way.clone();
+        let (asked_under, on_their_way) = (holding.clone(), lane.on_their_way.clone());
         let asked = async move { due(&outside, partner, holding, room, &on_their_way).await };
         context.spawn(asked.into_actor(self).map(move |found, actor, context| {
             let lane = actor.lanes.entry(partner).or_default();
             lane.looking = false;
             let again = std::mem::take(&mut lane.look_again);
+            let was_lost = asked_under
+                .is_some_and(|held| !lane.holding.as_ref().is_some_and(|now| Arc::ptr_eq(now, &held)));
             match found {
+                // The lease was lost meanwhile: what was found under it is another's, or looked at anew.
+                Ok(Some(_)) if was_lost => {}
                 Ok(Some((holding, found))) => {
                     lane.holding = Some(Arc::clone(&holding));
                     actor.make_ready(partner, &holding, found, context);
