@@ -37,6 +37,7 @@ const USER: &[(&str, Action)] = &[
 ];
 
 const PRIVILEGED: &[(&str, Action)] = &[
+    ("show system", show::system),
     ("configure", command::enter_configuration),
     ("configure terminal", command::enter_configuration),
     ("no page", command::no_paging),
