@@ -214,22 +214,41 @@ async fn a_line_is_left_for_people_and_who_has_the_others_is_told() {
     others.pop().expect("the last").close().await;
 }
 
+/// Those that name who holds the configuration: how somebody who is ordered is told, and who is at the console.
+const NAMING: [(Personality, &[&str], &[&str]); 2] = [
+    (
+        Personality::Ios,
+        &["user \"unknown\"", "process \"88\"", "terminal \"0\"", "Please try later"],
+        &["user \"admin\"", "process \"88\"", "terminal \"2\"", "type \"EXCLUSIVE\"", "Please try later"],
+    ),
+    (
+        Personality::Junos,
+        &[
+            "user \"noc\", terminal \"p1\", process \"32260\", since \"2024-05-06 11:04:06 UTC\", idle \"00:04:48\"",
+            "configuration database locked",
+        ],
+        &["user \"admin\", terminal \"p0\", process \"4000\", since \"2024-05-06 11:04:06 UTC\""],
+    ),
+];
+
 #[tokio::test]
 async fn the_holder_of_a_configuration_lock_is_named_by_the_device_or_else_by_its_refusal() {
-    let bench = Bench::new(Personality::Ios, |_| ()).await;
-    let mut session = bench.opened().await;
-    let unheld = ["user \"unknown\"", "process \"88\"", "terminal \"0\""];
-    let held = ["user \"admin\"", "process \"88\"", "terminal \"2\"", "type \"EXCLUSIVE\""];
-    bench.device().order(Fault::LockConfiguration { times: 1 });
-    for told in [&unheld[..], &held[..]] {
-        let failure = bench.provision(&mut session, &want(None)).await.expect_err("locked");
-        assert_eq!(failure.class, FailureClass::ConfigurationLocked, "{failure}");
-        for part in told.iter().chain(&["it is held by", "Please try later"]) {
-            assert!(failure.detail.contains(part), "{part}: {failure}");
+    for (personality, ordered, at_the_console) in NAMING {
+        let bench = Bench::new(personality, |_| ()).await;
+        let mut session = bench.opened().await;
+        bench.device().order(Fault::LockConfiguration { times: 1 });
+        for told in [ordered, at_the_console] {
+            let failure = bench.provision(&mut session, &want(None)).await.expect_err("locked");
+            assert_eq!(failure.class, FailureClass::ConfigurationLocked, "{failure}");
+            for part in told.iter().chain(&["it is held by"]) {
+                assert!(failure.detail.contains(part), "{personality:?}: {part}: {failure}");
+            }
+            bench.device().lock_at_the_console();
         }
-        bench.device().lock_at_the_console();
+        let transcript = session.take_transcript();
+        let command = bench.platform().lock.as_ref().expect("it names the holder").command.as_ref();
+        assert!(command.is_none_or(|command| transcript.contains(command)), "{transcript}");
+        session.probe().await.expect("the session still serves");
+        session.close().await;
     }
-    assert!(session.take_transcript().contains("show configuration lock"));
-    session.probe().await.expect("the session still serves");
-    session.close().await;
 }
