@@ -33,6 +33,27 @@ pub(super) fn system(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
     ))
 }
 
+/// The console's line, and then those of the network, whoever has them.
+pub(super) fn ip_ssh(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
+    let device = &visit.device;
+    let mut text = "\n SSH Enabled     : Yes                 Secure Copy Enabled : No\n \
+        TCP Port Number : 22                  Timeout (sec)       : 120\n \
+        Host Key Type   : RSA                 Host Key/Curve Size : 2048\n\n \
+        Ciphers : aes256-ctr,aes192-ctr,aes128-ctr,aes256-cbc\n \
+        MACs    : hmac-sha1-96,hmac-md5,hmac-sha1,hmac-md5-96\n\n \
+        Ses Type     | Source IP                                      Port\n \
+        --- -------- + ---------------------------------------------- -----\n 1   console  |\n"
+        .to_owned();
+    for place in 0..device.vty_lines {
+        let number = place + 2;
+        text.push_str(&match device.users.get(place) {
+            Some(session) => format!(" {number:<3} ssh      | {:<46} {}\n", "127.0.0.1", 50_000 + session),
+            None => format!(" {number:<3} inactive |\n"),
+        });
+    }
+    Reply::Text(text)
+}
+
 /// `show running-config interface`, as it is printed.
 pub(in super::super) fn port_text(running: &Configuration, port: u16) -> String {
     format!("\nRunning configuration:\n\n{}\n", block(running, port))

@@ -191,27 +191,35 @@ async fn a_serial_number_that_the_platform_can_not_tell_is_a_fault_of_ours() {
     assert!(failure.detail.contains("[identity] serial"), "{failure}");
 }
 
+/// Those that tell how many lines they have, and how they tell who has four of four when ours is the fourth.
+const COUNTING: [(Personality, &str); 3] = [
+    (Personality::Ios, "this one, 3 from 127.0.0.1"),
+    (Personality::AosS, "4 from 127.0.0.1"),
+    (Personality::EdgeSwitch, "this one among them"),
+];
+
 #[tokio::test]
 async fn a_line_is_left_for_people_and_who_has_the_others_is_told() {
-    let mut bench = Bench::new(Personality::Ios, |plan| plan.vty_lines = 4).await;
-    let mut others = Vec::new();
-    for _ in 0..3 {
-        others.push(bench.open_under(&SessionGuard::default()).await.expect("a session"));
+    for (personality, holders) in COUNTING {
+        let mut bench = Bench::new(personality, |plan| plan.vty_lines = 4).await;
+        let mut others = Vec::new();
+        for _ in 0..3 {
+            others.push(bench.open_under(&SessionGuard::default()).await.expect("a session"));
+        }
+        let failure = bench.refusal().await;
+        assert_eq!(failure.class, FailureClass::NoFreeVty, "{failure}");
+        let told = format!("4 of 4 lines are taken: {holders}; ssh.spare_vty_lines = 1");
+        assert!(failure.detail.contains(&told), "{personality:?}: {failure}");
+        bench.driver.settings.spare_vty_lines = 0;
+        bench.opened().await.close().await;
+        bench.driver.settings.spare_vty_lines = 2;
+        assert_eq!(bench.refusal().await.class, FailureClass::NoFreeVty);
+        others.pop().expect("one of three").close().await;
+        bench.refusal().await;
+        others.pop().expect("one of two").close().await;
+        bench.opened().await.close().await;
+        others.pop().expect("the last").close().await;
     }
-    let failure = bench.refusal().await;
-    assert_eq!(failure.class, FailureClass::NoFreeVty, "{failure}");
-    for told in ["4 of 4 lines are taken: this one, 3 from 127.0.0.1", "ssh.spare_vty_lines = 1"] {
-        assert!(failure.detail.contains(told), "{failure}");
-    }
-    bench.driver.settings.spare_vty_lines = 0;
-    bench.opened().await.close().await;
-    bench.driver.settings.spare_vty_lines = 2;
-    assert_eq!(bench.refusal().await.class, FailureClass::NoFreeVty);
-    others.pop().expect("one of three").close().await;
-    bench.refusal().await;
-    others.pop().expect("one of two").close().await;
-    bench.opened().await.close().await;
-    others.pop().expect("the last").close().await;
 }
 
 /// Those that name who holds the configuration: how somebody who is ordered is told, and who is at the console.
