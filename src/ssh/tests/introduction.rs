@@ -100,7 +100,7 @@ async fn a_device_of_another_vendor_is_refused_in_its_own_words_or_never_comes_t
     let names: Vec<String> = shipped().names().into_iter().map(str::to_owned).collect();
     let mut tried = Vec::new();
     for personality in Personality::ALL {
-        for platform in names.iter().filter(|name| *name != personality.platform()).cloned() {
+        for platform in names.clone().into_iter().filter(|name| name != personality.platform()) {
             let bench = Bench::new(personality, |_| ()).await;
             tried.push(tokio::spawn(async move { bench.must_be_refused_as(&platform).await }));
         }
