@@ -1,7 +1,6 @@
 //! What is asked of a device after the login and before anything else: whether it is who the inventory says, and whether
 //! it has a terminal line left for people. And, when it is somebody else who may configure it, who that is.
 
-use super::judge::has_garbled_line;
 use super::platform::{Identified, Identity, LineCount, Lines, Platform};
 use super::reading::READS;
 use super::session::Session;
@@ -12,9 +11,10 @@ fn wrong_device(text: String) -> DriverFailure {
     DriverFailure::new(FailureClass::WrongDevice, text)
 }
 
-/// The line of an answer that says most of who gave it.
+/// The line of an answer that says most of who gave it: a mark under what it doesn't know, or a rule, says nothing.
 fn first_words(answer: &str) -> &str {
-    answer.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default()
+    let says = |line: &&str| line.contains(char::is_alphanumeric);
+    answer.lines().map(str::trim).find(says).unwrap_or_default()
 }
 
 impl Session {
@@ -36,25 +36,29 @@ impl Session {
         }
     }
 
-    /// Asks until an answer is whole and enough, a few times: line noise and log messages don't repeat themselves.
-    async fn ask<T>(
+    /// Asks until an answer is whole and enough, a few times: line noise and log messages don't repeat themselves. What such an
+    /// answer tells counts when the next one tells the same: half a serial number would be another device's. Nor is one that
+    /// was interrupted a no.
+    async fn ask<T: PartialEq>(
         &mut self,
         platform: &Platform,
         command: &str,
         read: impl Fn(&str) -> Option<T>,
     ) -> Result<Result<T, String>, DriverFailure> {
-        let mut last = None;
+        let (mut no, mut doubtful, mut last) = (None, None, String::new());
         for _ in 0..READS {
             let answer = self.command(platform, command).await?;
-            let text = platform.output.without_logs(&answer.text);
-            if let Some(told) = read(&text).filter(|_| answer.is_whole) {
-                return Ok(Ok(told));
+            let is_clean = answer.is_whole && platform.output.is_clean(&answer.text);
+            last = platform.output.without_logs(&answer.text);
+            match read(&last).filter(|_| answer.is_whole) {
+                Some(told) if is_clean || doubtful.as_ref() == Some(&told) => return Ok(Ok(told)),
+                told => doubtful = told,
             }
-            last = Some(text).filter(|_| answer.is_whole);
+            no = Some(last.clone()).filter(|_| is_clean);
         }
-        match last {
-            Some(text) if !has_garbled_line(&text) => Ok(Err(text)),
-            unclear => Err(self.unreadable(command, &unclear.unwrap_or_default())),
+        match no {
+            Some(text) => Ok(Err(text)),
+            None => Err(self.unreadable(command, &last)),
         }
     }
 

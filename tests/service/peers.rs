@@ -53,16 +53,18 @@ impl Peer {
     }
 
     async fn open(&self) -> Result<Box<dyn SwitchSession>, DriverFailure> {
-        let settings = Settings { command_ms: 5_000, save_ms: 5_000, ..Settings::default() };
-        let platforms = Platforms::load(Some(&platform_folder())).expect("those that ship, and these");
-        Driver::new(settings, platforms)
-            .open(&self.switch(), &SessionGuard::default(), &mut String::new())
-            .await
+        open(&self.switch()).await
     }
 
     async fn session(&self) -> Box<dyn SwitchSession> {
         self.open().await.unwrap_or_else(|failure| panic!("{}: {failure:?}", self.name))
     }
+}
+
+async fn open(switch: &Switch) -> Result<Box<dyn SwitchSession>, DriverFailure> {
+    let settings = Settings { command_ms: 5_000, save_ms: 5_000, ..Settings::default() };
+    let platforms = Platforms::load(Some(&platform_folder())).expect("those that ship, and these");
+    Driver::new(settings, platforms).open(switch, &SessionGuard::default(), &mut String::new()).await
 }
 
 fn vlan(number: u16) -> VlanId {

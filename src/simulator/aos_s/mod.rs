@@ -37,6 +37,8 @@ const USER: &[(&str, Action)] = &[
 ];
 
 const PRIVILEGED: &[(&str, Action)] = &[
+    ("show system", show::system),
+    ("show ip ssh", show::ip_ssh),
     ("configure", command::enter_configuration),
     ("configure terminal", command::enter_configuration),
     ("no page", command::no_paging),

@@ -4,13 +4,54 @@ use super::super::command::{Reply, Visit};
 use super::super::configuration::Configuration;
 use super::super::grammar::Arguments;
 
-pub(super) fn version(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
-    let serial = visit.device.serial();
-    Reply::Text(format!(
+pub(super) fn version(_: &mut Visit<'_>, _: &Arguments) -> Reply {
+    Reply::Text(
         "\nImage stamp:    /ws/swbuildm/rel_orlando/code/build/anm\n\
          \x20               Apr 11 2019 15:04:55\n                WB.16.08.0001\n                1\n\
-         Boot Image:     Primary\n\nSerial Number:  {serial}\n\n"
+         Boot Image:     Primary\n\n"
+            .to_owned(),
+    )
+}
+
+/// The serial number, and no model.
+pub(super) fn system(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
+    let device = &visit.device;
+    let days = device.uptime(visit.now).as_secs() / 86_400;
+    Reply::Text(format!(
+        "\n Status and Counters - General System Information\n\n  \
+         System Name        : {:<41}\n  System Contact     :\n  System Location    :\n\n  \
+         MAC Age Time (sec) : 300    \n\n  Time Zone          : 0    \n  Daylight Time Rule : None                      \n\n  \
+         Software revision  : WB.16.08.0001        Base MAC Addr      : f40343-000001    \n  \
+         ROM Version        : WB.16.03             Serial Number      : {:<12}\n\n  \
+         Up Time            : {:<21}Memory   - Total   : 340,668,416 \n  \
+         CPU Util (%)       : 7                               Free    : 223,102,704 \n\n  \
+         IP Mgmt  - Pkts Rx : 187,856,430          Packet   - Total   : 6750        \n  \
+         \x20          Pkts Tx : 183,956,306          Buffers    Free    : 4252        \n\n",
+        device.name,
+        device.serial(),
+        format!("{days} days")
     ))
+}
+
+/// The console's line, and then those of the network, whoever has them.
+pub(super) fn ip_ssh(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
+    let device = &visit.device;
+    let mut text = "\n SSH Enabled     : Yes                 Secure Copy Enabled : No\n \
+        TCP Port Number : 22                  Timeout (sec)       : 120\n \
+        Host Key Type   : RSA                 Host Key/Curve Size : 2048\n\n \
+        Ciphers : aes256-ctr,aes192-ctr,aes128-ctr,aes256-cbc\n \
+        MACs    : hmac-sha1-96,hmac-md5,hmac-sha1,hmac-md5-96\n\n \
+        Ses Type     | Source IP                                      Port\n \
+        --- -------- + ---------------------------------------------- -----\n 1   console  |\n"
+        .to_owned();
+    for place in 0..device.vty_lines {
+        let number = place + 2;
+        text.push_str(&match device.users.get(place) {
+            Some(session) => format!(" {number:<3} ssh      | {:<46} {}\n", "127.0.0.1", 50_000 + session),
+            None => format!(" {number:<3} inactive |\n"),
+        });
+    }
+    Reply::Text(text)
 }
 
 /// `show running-config interface`, as it is printed.

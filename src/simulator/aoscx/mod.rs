@@ -22,6 +22,7 @@ const USER: &[(&str, Action)] = &[
     ("enable", enable),
     ("exit", command::leave),
     ("show version", show::version),
+    ("show system", show::system),
     ("show hostname", show::hostname),
 ];
 

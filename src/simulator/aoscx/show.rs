@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::super::command::{Reply, Visit};
+use super::super::device::spell_uptime;
 use super::super::grammar::Arguments;
 use super::super::personality::Personality;
 use super::port::port_text;
@@ -14,13 +15,28 @@ macro_rules! put {
     };
 }
 
-pub(super) fn version(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
-    Reply::Text(format!(
+pub(super) fn version(_: &mut Visit<'_>, _: &Arguments) -> Reply {
+    Reply::Text(
         "-----------------------------------------------------------------------------\nArubaOS-CX\n\
          -----------------------------------------------------------------------------\n\
          Version      : FL.10.10.1010\nBuild Date   : 2022-11-04 14:18:44 UTC\nActive Image : primary\n\n\
-         Service OS Version : FL.01.11.0001\nBIOS Version       : FL.01.0002\nSerial Number      : {}\n",
-        visit.device.serial()
+         Service OS Version : FL.01.11.0001\nBIOS Version       : FL.01.0002\n"
+            .to_owned(),
+    )
+}
+
+/// The version tells no serial number; this does.
+pub(super) fn system(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
+    let device = &visit.device;
+    let uptime = spell_uptime(device.uptime(visit.now), ", ");
+    Reply::Text(format!(
+        "Hostname           : {}\nSystem Description : FL.10.10.1010\nSystem Contact     :\nSystem Location    :\n\n\
+         Vendor             : Aruba\nProduct Name       : JL664A 6300M 24G 4SFP56 Swch\n\
+         Chassis Serial Nbr : {}\nBase MAC Address   : 883a30-000001\nArubaOS-CX Version : FL.10.10.1010\n\n\
+         Time Zone          : UTC\n\nUp Time            : {uptime}\nCPU Util (%)       : 8\n\
+         Memory Usage (%)   : 25\n",
+        device.name,
+        device.serial()
     ))
 }
 

@@ -41,6 +41,7 @@ const PRIVILEGED: &[(&str, Action)] = &[
     ("show running-config", show::running),
     ("show running-config interface INTERFACE", show::running_interface),
     ("show interfaces switchport INTERFACE", show::switchport),
+    ("show ip ssh", show::ip_ssh),
     ("show port-security", show::port_security),
     ("show port-security static INTERFACE", show::static_addresses),
     ("show vlan brief", show::vlan_brief),

@@ -28,6 +28,22 @@ pub(super) fn version(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
     ))
 }
 
+pub(super) fn ip_ssh(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
+    Reply::Text(format!(
+        "\nSSH Configuration\n\n\
+         Administrative Mode: .......................... Enabled\n\
+         SSH Port: ..................................... 22\n\
+         Protocol Levels: .............................. Version 2\n\
+         SSH Sessions Currently Active: ................ {}\n\
+         Max SSH Sessions Allowed: ..................... {}\n\
+         SSH Timeout: .................................. 5\n\
+         Keys Present: ................................. DSA RSA\n\
+         Key Generation In Progress: ................... None\n\n",
+        visit.device.users.len(),
+        visit.device.vty_lines
+    ))
+}
+
 pub(super) fn running(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
     Reply::Text(whole(visit.running(), visit.device.ports))
 }

@@ -30,6 +30,7 @@ const OPERATIONAL: &[(&str, Action)] = &[
     ("set cli screen-width <0-1024>", screen_width),
     ("set cli complete-on-space {on|off}", complete_on_space),
     ("show version", show::version),
+    ("show chassis hardware", show::chassis_hardware),
     ("show system commit", show::commits),
     ("show system users", show::users),
     ("show interfaces WORD terse", show::terse),

@@ -60,11 +60,30 @@ fn joined(mut text: String, line: &str) -> String {
 pub(super) fn version(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
     Reply::Text(format!(
         "fpc0:\n--------------------------------------------------------------------------\nHostname: {}\n\
-         Model: ex3400-48t\nJunos: {}\nChassis serial: {}\n",
+         Model: ex3400-48t\nJunos: {}\n",
         visit.device.name,
-        statements::RELEASE,
-        visit.device.serial()
+        statements::RELEASE
     ))
+}
+
+/// The version tells no serial number; this does, part by part.
+pub(super) fn chassis_hardware(visit: &mut Visit<'_>, _: &Arguments) -> Reply {
+    let serial = visit.device.serial();
+    let mut text =
+        "Hardware inventory:\nItem             Version  Part number  Serial number     Description\n"
+            .to_owned();
+    for (item, version, part, serial, description) in [
+        ("Chassis", "", "", serial.as_str(), "EX3400-48T"),
+        ("Routing Engine 0", "", "BUILTIN", "BUILTIN", "RE-EX3400-48T"),
+        ("FPC 0", "REV 12", "650-059881", serial.as_str(), "EX3400-48T"),
+        ("  CPU", "", "BUILTIN", "BUILTIN", "FPC CPU"),
+        ("  PIC 0", "", "BUILTIN", "BUILTIN", "48x10/100/1000 Base-T"),
+        ("  Power Supply 0", "REV 05", "640-060603", "1EDV7180123", "JPSU-150-AC-AFO"),
+        ("  Fan Tray 0", "", "", "", "Fan Module, Airflow Out (AFO)"),
+    ] {
+        put!(text, "{item:<17}{version:<9}{part:<13}{serial:<18}{description}");
+    }
+    Reply::Text(text)
 }
 
 pub(super) fn users(visit: &mut Visit<'_>, _: &Arguments) -> Reply {

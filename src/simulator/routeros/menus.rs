@@ -10,6 +10,9 @@ const BRIDGE_PORT: &str = "interface bridge port";
 const SWITCH_PORT: &str = "interface ethernet switch port";
 const SWITCH_RULE: &str = "interface ethernet switch rule";
 
+const RESOURCE: &str = "system resource";
+const ROUTERBOARD: &str = "system routerboard";
+
 const UNTAGGED_ONLY: &str = "admit-only-untagged-and-priority-tagged";
 const ALL_FRAMES: &str = "admit-all";
 
@@ -29,15 +32,30 @@ pub(super) fn perform(visit: &mut Visit<'_>, command: &Command) -> Result<String
 
 /// What a command in brackets gives.
 pub(super) fn value(visit: &mut Visit<'_>, command: &Command) -> Result<String, String> {
+    let property = command.words.iter().find(|word| named(word).is_none()).map_or("", String::as_str);
+    if command.menu.starts_with("system ") {
+        return of_system(visit, &command.menu, property);
+    }
     let port = selected(visit, command).ok_or("no such item")?;
     let config = visit.running().port(port);
-    let property = command.words.iter().find(|word| named(word).is_none()).map_or("", String::as_str);
     match (command.menu.as_str(), property) {
         (ETHERNET, "disabled") => Ok((!config.enabled).to_string()),
         (BRIDGE_PORT, "pvid") => Ok(config.access_vlan.to_string()),
         (SWITCH_PORT, "ingress-rate") => Ok(rate(config.limit_kbps)),
         (SWITCH_PORT, "egress-rate") => Ok(rate(config.shape_kbps)),
         _ => Err(format!("unknown property {property}")),
+    }
+}
+
+/// What there is one of.
+fn of_system(visit: &Visit<'_>, menu: &str, property: &str) -> Result<String, String> {
+    match (menu, property) {
+        (RESOURCE, "platform") => Ok("MikroTik".to_owned()),
+        (RESOURCE, "board-name") => Ok("CRS328-24P-4S+".to_owned()),
+        (ROUTERBOARD, "model") => Ok("CRS328-24P-4S+RM".to_owned()),
+        (ROUTERBOARD, "serial-number") => Ok(visit.device.serial()),
+        (RESOURCE | ROUTERBOARD, _) => Err(format!("unknown property {property}")),
+        _ => Err(format!("bad command name {menu} (line 1 column 1)")),
     }
 }
 

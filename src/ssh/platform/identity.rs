@@ -55,6 +55,9 @@ fn captured(pattern: Option<&Regex>, text: &str) -> Option<String> {
     pattern?.captures(text)?.get(1).map(|group| group.as_str().to_owned())
 }
 
+#[cfg(test)]
+mod tests;
+
 impl Compiler<'_> {
     pub(super) fn identity(&self, file: &IdentityFile) -> Result<Identity, PlatformError> {
         let optional = |key: &str, pattern: &Option<String>| {

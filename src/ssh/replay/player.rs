@@ -42,7 +42,11 @@ impl Verdict {
             Self::Unsure | Self::Lost => true,
             Self::Unfit(_) => false,
             Self::Known(known) => {
-                let is_weaker = matches!((known, recorded), (Expected::NotSaved, Expected::Saved));
+                // One that is asked who it is and is somebody else is asked again.
+                let is_weaker = matches!(
+                    (known, recorded),
+                    (Expected::NotSaved, Expected::Saved) | (Expected::AnotherDevice, Expected::Device(_))
+                );
                 known == recorded || *known == Expected::Unclear || is_weaker
             }
         }
@@ -210,6 +214,7 @@ fn judged(platform: &Platform, exchange: &Exchange, answer: Answer) -> Played {
         Expected::Login | Expected::Prompt => Verdict::Known(exchange.expected.clone()),
         Expected::Fine | Expected::Unclear | Expected::Bad(_) => of_line(&platform.judge(&answer)),
         Expected::Port(_) => of_port(platform, exchange, &answer),
+        Expected::Device(_) | Expected::AnotherDevice => of_identity(platform, exchange, &answer),
         Expected::Saved | Expected::NotSaved => of_save(platform, exchange, &answer),
     };
     Played { verdict, seen: answer.text }
@@ -233,6 +238,20 @@ fn of_save(platform: &Platform, exchange: &Exchange, answer: &Answer) -> Verdict
         Some(save) if save.saved_if.is_match(&answer.text) => Verdict::Known(Expected::Saved),
         Some(_) => Verdict::Known(Expected::NotSaved),
         None => Verdict::Unfit("the file has no [save]"),
+    }
+}
+
+fn of_identity(platform: &Platform, exchange: &Exchange, answer: &Answer) -> Verdict {
+    match &platform.identity {
+        Some(identity) if identity.command != exchange.typed => {
+            Verdict::Unfit("not the file's identity.command")
+        }
+        Some(_) if !answer.is_whole || !platform.output.is_clean(&answer.text) => Verdict::Unsure,
+        Some(identity) => {
+            let told = identity.read(&platform.output.without_logs(&answer.text));
+            Verdict::Known(told.map_or(Expected::AnotherDevice, Expected::Device))
+        }
+        None => Verdict::Unfit("the file has no [identity]"),
     }
 }
 

@@ -4,6 +4,7 @@
 //! is a remark, or one of the heads `# platform: NAME`, `# comments: taken` (or `refused`) and `# stem: TEXT`, with which every
 //! prompt begins. `{nonce}` stands for a comment's nonce. What can't be read is named with its file and line.
 
+use super::super::platform::Identified;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use switchyard_actors::domain::failure::FailureClass;
@@ -58,14 +59,20 @@ pub enum Expected {
     Bad(FailureClass),
     /// A port: enabled, VLAN, kbit/s down and up, MAC; `-` is none.
     Port(String),
+    /// A device of this platform: its serial number and its model.
+    Device(Identified),
+    /// A device of another platform.
+    AnotherDevice,
     /// The configuration was saved.
     Saved,
     /// It was not.
     NotSaved,
 }
 
-const VERDICTS: &str =
-    "login, prompt, fine, unclear, bad CLASS, port ENABLED VLAN DOWN_KBPS UP_KBPS MAC, saved, not-saved";
+const VERDICTS: &str = "login, prompt, fine, unclear, bad CLASS, port ENABLED VLAN DOWN_KBPS UP_KBPS MAC, device SERIAL MODEL, another-device, saved, not-saved";
+
+/// What stands for what isn't told.
+const NONE: &str = "-";
 
 impl fmt::Display for Expected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -76,6 +83,11 @@ impl fmt::Display for Expected {
             Self::Unclear => f.write_str("unclear"),
             Self::Bad(class) => write!(f, "bad {}", name_of(*class)),
             Self::Port(port) => write!(f, "port {port}"),
+            Self::Device(told) => {
+                let shown = |part: &Option<String>| part.clone().unwrap_or_else(|| NONE.to_owned());
+                write!(f, "device {} {}", shown(&told.serial), shown(&told.model))
+            }
+            Self::AnotherDevice => f.write_str("another-device"),
             Self::Saved => f.write_str("saved"),
             Self::NotSaved => f.write_str("not-saved"),
         }
@@ -238,11 +250,20 @@ fn parse_expected(text: &str) -> Result<Expected, String> {
         ("unclear", "") => Expected::Unclear,
         ("bad", class) => Expected::Bad(class_of(class)?),
         ("port", port) if port.split(' ').count() == 5 => Expected::Port(port.to_owned()),
+        ("device", told) if told.contains(' ') => Expected::Device(identified(told)),
+        ("another-device", "") => Expected::AnotherDevice,
         ("saved", "") => Expected::Saved,
         ("not-saved", "") => Expected::NotSaved,
         _ => return Err(format!("{text:?} is no verdict; accepted are {VERDICTS}")),
     };
     Ok(expected)
+}
+
+/// A model may be several words.
+fn identified(text: &str) -> Identified {
+    let told = |part: &str| Some(part.to_owned()).filter(|part| part != NONE);
+    let (serial, model) = text.split_once(' ').unwrap_or((text, NONE));
+    Identified { serial: told(serial), model: told(model) }
 }
 
 /// By the name that a platform file gives it, or the one that an error gives it.
@@ -305,6 +326,7 @@ mod tests {
             ("# platform: x\n> shut\\n\n= good\n", 3, "accepted are login, prompt, fine"),
             ("# platform: x\n> shut\\n\n= bad weather\n", 3, "accepted are unreachable, "),
             ("# platform: x\n> show\\n\n= port true 142\n", 3, "port ENABLED VLAN"),
+            ("# platform: x\n> show\\n\n= device FCW1\n", 3, "device SERIAL MODEL"),
             ("# platform: x\n< sw#\n> shut\\n\n= fine\n", 4, "nothing was typed"),
             ("# platform: x\n> shut\\n\n\n# a remark\n", 2, "no verdict behind it"),
         ];

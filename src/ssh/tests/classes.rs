@@ -18,8 +18,11 @@ const AT_ONCE: [Personality; 4] =
 
 /// What a device calls things.
 struct Words {
-    /// Part of the first line of a session; `None` where it begins with the first port's.
-    opening: Option<&'static str>,
+    /// Part of the first line of a session.
+    opening: &'static str,
+    /// How it is told that this line was never answered, and that the session ended at it.
+    unanswered: &'static str,
+    ended: &'static str,
     /// Part of the line that puts a port into VLAN 142.
     vlan: &'static str,
     /// How it says no to a line.
@@ -32,10 +35,15 @@ struct Words {
     save_failed: &'static str,
 }
 
+const UNANSWERED: &str = "no prompt within the time limit; last seen";
+const ENDED: &str = "the switch closed the session; last seen";
+
 fn words_of(personality: Personality) -> Words {
     match personality {
         Personality::Ios => Words {
-            opening: Some("terminal length"),
+            opening: "terminal length",
+            unanswered: UNANSWERED,
+            ended: ENDED,
             vlan: "switchport access vlan 142",
             refusal: "% Invalid input detected at '^' marker.",
             no_such_port: "GigabitEthernet9/9/99",
@@ -43,7 +51,9 @@ fn words_of(personality: Personality) -> Words {
             save_failed: "%Error opening nvram:/startup-config",
         },
         Personality::Eos => Words {
-            opening: Some("terminal length"),
+            opening: "terminal length",
+            unanswered: UNANSWERED,
+            ended: ENDED,
             vlan: "switchport access vlan 142",
             refusal: "% Invalid input",
             no_such_port: "Ethernet999",
@@ -51,7 +61,9 @@ fn words_of(personality: Personality) -> Words {
             save_failed: "% Error copying system:/running-config",
         },
         Personality::Junos => Words {
-            opening: Some("set cli screen-length"),
+            opening: "set cli screen-length",
+            unanswered: UNANSWERED,
+            ended: ENDED,
             vlan: "vlan members 142",
             refusal: "error: statement creation failed",
             no_such_port: "ge-9/9/99",
@@ -59,7 +71,9 @@ fn words_of(personality: Personality) -> Words {
             save_failed: "",
         },
         Personality::Aoscx => Words {
-            opening: Some("no page"),
+            opening: "no page",
+            unanswered: UNANSWERED,
+            ended: ENDED,
             vlan: "vlan access 142",
             refusal: "Invalid input: vlan",
             no_such_port: "9/9/99",
@@ -67,7 +81,9 @@ fn words_of(personality: Personality) -> Words {
             save_failed: "Copying configuration: [Failed]",
         },
         Personality::EdgeSwitch => Words {
-            opening: Some("terminal length"),
+            opening: "terminal length",
+            unanswered: UNANSWERED,
+            ended: ENDED,
             vlan: "vlan pvid 142",
             refusal: "% Invalid input detected at '^' marker.",
             no_such_port: "0/99",
@@ -75,7 +91,9 @@ fn words_of(personality: Personality) -> Words {
             save_failed: "Configuration Not Saved!",
         },
         Personality::AosS => Words {
-            opening: Some("no page"),
+            opening: "no page",
+            unanswered: UNANSWERED,
+            ended: ENDED,
             vlan: "untagged 7",
             refusal: "Invalid input: untagged",
             no_such_port: "99",
@@ -83,7 +101,9 @@ fn words_of(personality: Personality) -> Words {
             save_failed: "Unable to write to flash.",
         },
         Personality::RouterOs => Words {
-            opening: None,
+            opening: "platform=",
+            unanswered: "was not done within ssh.command_ms = 1000",
+            ended: "platform=",
             vlan: "pvid=142",
             refusal: "failure: not now",
             no_such_port: "ether99",
@@ -144,7 +164,8 @@ async fn each_way_not_to_get_in_has_its_class_and_words_on_every_device_and_leav
     for personality in Personality::ALL {
         let mut bench = Bench::new(personality, |_| ()).await;
         let name = words_of(personality);
-        let mut faults = vec![
+        let opening = || name.opening.to_owned();
+        let faults = vec![
             (Fault::RefuseConnections { times: 1 }, NoFreeVty, vec!["said nothing, and then: "]),
             (Fault::NoFreeLine { times: 1 }, NoFreeVty, vec!["said nothing", "every VTY line is taken"]),
             (Fault::SilentBanner { times: 1 }, NoFreeVty, vec!["no key exchange within ssh.key_exchange_ms"]),
@@ -154,22 +175,13 @@ async fn each_way_not_to_get_in_has_its_class_and_words_on_every_device_and_leav
                 vec!["\"admin\": tried [Password"],
             ),
             (Fault::DropAtAuthentication { times: 1 }, SessionLost, vec![]),
+            (
+                Fault::Stall { pattern: opening(), duration: None, times: 1 },
+                PromptNotSeen,
+                vec![name.unanswered, name.opening],
+            ),
+            (Fault::DropBeforeCommand { pattern: opening(), times: 1 }, SessionLost, vec![name.ended]),
         ];
-        if let Some(opening) = name.opening {
-            let pattern = || opening.to_owned();
-            faults.extend([
-                (
-                    Fault::Stall { pattern: pattern(), duration: None, times: 1 },
-                    PromptNotSeen,
-                    vec!["no prompt within the time limit; last seen", opening],
-                ),
-                (
-                    Fault::DropBeforeCommand { pattern: pattern(), times: 1 },
-                    SessionLost,
-                    vec!["the switch closed the session; last seen"],
-                ),
-            ]);
-        }
         bench.driver.settings.key_exchange_ms = 300;
         for (fault, class, words) in faults {
             let what = format!("{personality:?}, {fault:?}");

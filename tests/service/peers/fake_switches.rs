@@ -2,11 +2,12 @@
 //! what they don't store, end the session at what was left out of them, and ask before they save.
 
 use super::process::{self, FakeSwitches};
-use super::{MAC, change, config, port, undo, verify_each};
+use super::{MAC, change, config, open, port, undo, verify_each};
 use crate::harness::story;
 use crate::real_switch::has_tools;
 use switchyard_actors::domain::config::PortConfig;
 use switchyard_actors::domain::failure::FailureClass;
+use switchyard_actors::domain::inventory::Switch;
 use switchyard_actors::ports::driver::Intent;
 
 const SPEEDS: Option<(u64, u64)> = Some((100_000, 20_000));
@@ -126,6 +127,32 @@ fn a_dell_port_is_in_its_vlan_goes_dark_and_comes_back_and_the_save_takes_its_si
         session.save().await.expect("saved");
         undo(&mut *session, &name, &before).await;
         session.close().await;
+    });
+}
+
+#[test]
+fn each_says_what_it_is_and_is_refused_in_its_own_words_as_another_makers() {
+    let Some(switches) = switches_or_reason() else { return };
+    story(async {
+        let table = [
+            ("cisco-shipped", "cisco_ios", "dell_powerconnect", "Cisco IOS Software"),
+            ("dell", "dell_powerconnect", "cisco_ios", "Image Descriptions"),
+            ("dell", "dell_powerconnect", "arista_eos", "Image Descriptions"),
+        ];
+        for (name, own, other, says) in table {
+            let mut session = switches.peer(name, own).session().await;
+            let transcript = session.take_transcript();
+            assert!(transcript.contains(&format!("it is a {own} (")), "{transcript}");
+            session.close().await;
+            let refused = switches.peer(name, other).open().await.err().expect("another maker's");
+            assert_eq!(refused.class, FailureClass::WrongDevice, "{refused}");
+            let told = format!("the inventory says {other}, and the device says \"{says}");
+            assert!(refused.detail.contains(&told), "{refused}");
+        }
+        let numbered =
+            Switch { serial: Some("CN0123".into()), ..switches.peer("dell", "dell_powerconnect").switch() };
+        let refused = open(&numbered).await.err().expect("it tells none");
+        assert_eq!(refused.class, FailureClass::Misconfigured, "{refused}");
     });
 }
 

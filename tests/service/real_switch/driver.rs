@@ -8,7 +8,7 @@ use crate::harness::{VLAN, story};
 use std::collections::BTreeMap;
 use switchyard::ssh::{Driver, Platforms, Settings};
 use switchyard_actors::domain::config::{PortConfig, VlanId};
-use switchyard_actors::domain::failure::FailureClass;
+use switchyard_actors::domain::failure::{DriverFailure, FailureClass};
 use switchyard_actors::domain::ids::{PortName, SwitchId};
 use switchyard_actors::domain::inventory::{Credentials, SecretRef, Switch};
 use switchyard_actors::domain::text::MacAddress;
@@ -54,9 +54,13 @@ fn port(name: &str) -> PortName {
     PortName::parse(name).expect("a name")
 }
 
-async fn session(lab: &Lab) -> Box<dyn SwitchSession> {
+async fn open(switch: &Switch) -> Result<Box<dyn SwitchSession>, DriverFailure> {
     let driver = Driver::new(Settings::default(), Platforms::load(None).expect("those that ship"));
-    driver.open(&switch(lab), &SessionGuard::default(), &mut String::new()).await.expect("a session")
+    driver.open(switch, &SessionGuard::default(), &mut String::new()).await
+}
+
+async fn session(lab: &Lab) -> Box<dyn SwitchSession> {
+    open(&switch(lab)).await.expect("a session")
 }
 
 /// Brings the port to `want`, and reads it back.
@@ -125,6 +129,24 @@ fn rules_of_the_operators_own_survive_on_a_port() {
         }
         assert_eq!(lab.flows_of(Subscriber::First), " priority=300,udp,in_port=p1,tp_src=67 actions=drop");
         session.close().await;
+    });
+}
+
+#[test]
+fn it_says_what_it_is_and_is_refused_as_anything_else_and_under_another_serial_number() {
+    let Some(lab) = lab_or_reason() else { return };
+    story(async {
+        let mut session = session(&lab).await;
+        let transcript = session.take_transcript();
+        assert!(transcript.contains("it is a openvswitch (model "), "{transcript}");
+        session.close().await;
+        // A board may have a serial number or none: this is neither.
+        let numbered = Switch { serial: Some("no-such-board".into()), ..switch(&lab) };
+        let other = Switch { platform: "mikrotik_routeros".into(), ..switch(&lab) };
+        for wrong in [numbered, other] {
+            let refused = open(&wrong).await.err().expect("another device");
+            assert_eq!(refused.class, FailureClass::WrongDevice, "{refused}");
+        }
     });
 }
 
