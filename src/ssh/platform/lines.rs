@@ -127,7 +127,7 @@ mod tests {
         lines.count(answer).map(|count| format!("{} free, {}", count.free(), count.describe()))
     }
 
-    /// The rows as HPE's guides and public reports have them, of older and of newer software.
+    /// The idle rows are a public report's; those in use are written by its columns' headings.
     #[test]
     fn where_no_line_is_marked_as_ours_it_is_one_of_those_in_use() {
         let head =
