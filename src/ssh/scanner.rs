@@ -64,6 +64,8 @@ pub struct Scanner {
     asked_plainly: bool,
     /// Whether a pager took what was typed ahead for its keys.
     lost_keys: bool,
+    /// Whether a pager was given a key.
+    turned_page: bool,
 }
 
 impl Scanner {
@@ -81,6 +83,7 @@ impl Scanner {
             framed_by: None,
             asked_plainly: false,
             lost_keys: false,
+            turned_page: false,
         }
     }
 
@@ -99,7 +102,7 @@ impl Scanner {
         self.given.clear();
         self.searched = 0;
         self.framed_by = None;
-        (self.asked_plainly, self.lost_keys) = (false, false);
+        (self.asked_plainly, self.lost_keys, self.turned_page) = (false, false, false);
     }
 
     /// Lines are typed at once, each with a comment behind it: a new exchange begins, which ends behind the last comment.
@@ -119,6 +122,7 @@ impl Scanner {
     /// The pager was given its key.
     pub fn turn_page(&mut self) {
         self.lost_keys |= !self.marks.is_empty();
+        self.turned_page = true;
         self.screen.drop_last_line();
     }
 
@@ -138,6 +142,9 @@ impl Scanner {
 
     /// What stands at the end now.
     pub fn look(&mut self, shell: &Shell, questions: &[Question]) -> Seen {
+        if self.turned_page {
+            self.drop_echoed_key(shell);
+        }
         let last = self.screen.last_line();
         let may_be_asked = questions.iter().any(|question| question.endings.may_end(last));
         if last.len() > LONGEST_PROMPT_BYTES || !(shell.endings.may_end(last) || may_be_asked) {
@@ -154,6 +161,17 @@ impl Scanner {
             return Seen::Nothing;
         }
         if self.is_vouched_for(&last, shell) { Seen::Prompt } else { Seen::Doubtful }
+    }
+
+    /// A blank that came when the pager was gone already, and nobody read the keys, is echoed before the prompt.
+    fn drop_echoed_key(&mut self, shell: &Shell) {
+        let last = self.screen.last_line();
+        let blanks = last.iter().take_while(|byte| **byte == b' ').count();
+        let is_ours =
+            blanks > 0 && last.len() <= LONGEST_PROMPT_BYTES && shell.pager_answer.trim().is_empty();
+        if is_ours && shell.prompt.is_match(&String::from_utf8_lossy(&last[blanks..])) {
+            self.screen.drop_from_last_line(blanks);
+        }
     }
 
     fn is_vouched_for(&mut self, prompt: &str, shell: &Shell) -> bool {

@@ -54,7 +54,15 @@ struct Nonces {
     count: u32,
 }
 
+/// What makes a letter of a session's fourth and last digit, in hexadecimal. A pager that stands in the way takes what is typed
+/// ahead for its keys, and a row of digits for a count of lines: with too many of them no page would follow any more.
+const LETTERS: u32 = 0x000A_000A;
+
 impl Nonces {
+    fn of(session: u32) -> Self {
+        Self { session: session | LETTERS, count: 0 }
+    }
+
     fn next(&mut self, shell: &Shell) -> Option<String> {
         self.count += 1;
         shell.comment.as_ref().map(|comment| comment.with(&format!("{:08x}{:04x}", self.session, self.count)))
@@ -104,7 +112,7 @@ impl Dialog {
             channel,
             scanner: Scanner::new(limits.output_bytes),
             framing: Framing::Plain,
-            nonces: Nonces { session: session as u32, count: 0 },
+            nonces: Nonces::of(session as u32),
             prompt: String::new(),
             limits,
         };

@@ -171,6 +171,11 @@ impl Screen {
         self.text.truncate(self.line);
     }
 
+    /// Takes away so many bytes at the beginning of the line that isn't ended.
+    pub fn drop_from_last_line(&mut self, bytes: usize) {
+        self.text.drain(self.line..self.line + bytes);
+    }
+
     /// Ends the line that isn't: a question that was answered.
     pub fn end_last_line(&mut self) {
         self.end_line();
