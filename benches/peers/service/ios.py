@@ -92,8 +92,12 @@ def is_refused(answer: str) -> bool:
 
 def lines(port: str, want: Port, before: Port) -> list[str]:
     """From what stands there to what must; the same way leads back, for an undo."""
+    return [*policy_lines(want), *port_lines(port, want, before)]
+
+
+def port_lines(port: str, want: Port, before: Port) -> list[str]:
+    """Those of them that are about the port."""
     return [
-        *_policies(want),
         f"interface {port}",
         *_access(want, before),
         *_security(want, before),
@@ -102,7 +106,8 @@ def lines(port: str, want: Port, before: Port) -> list[str]:
     ]
 
 
-def _policies(want: Port) -> Iterator[str]:
+def policy_lines(want: Port) -> Iterator[str]:
+    """Those that every port wants which has these speeds."""
     for policy in (want.policy_out, want.policy_in):
         rate = re.fullmatch(r"SY-(\d+)K", policy or "")
         if rate:

@@ -56,9 +56,13 @@ async def _make(session: Session, changes: list[_Change]) -> dict[str, str]:
 
 async def _tell(session: Session, changes: list[_Change]) -> None:
     await session.enter()
+    defined: set[tuple[str, ...]] = set()
     for change in changes:
+        policies = tuple(ios.policy_lines(change.want))
+        lines = ios.port_lines(change.port, change.want, change.before)
         try:
-            await session.tell(ios.lines(change.port, change.want, change.before))
+            await session.tell(lines if policies in defined else [*policies, *lines])
+            defined.add(policies)
         except Refused:
             change.refused = True
     await session.leave()
