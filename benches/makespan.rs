@@ -28,26 +28,22 @@ use tokio::sync::Semaphore;
 
 const SWITCHYARD: &str = env!("CARGO_BIN_EXE_switchyard");
 /// Of each command.
-const LATENCY_MS: u64 = 100;
+const LATENCY_MS: u64 = 125;
 /// From a line that is live to the next order for its switch, where each job has a session of its own.
 const PAUSE_MS: u64 = 150;
 /// Handshakes at once, as `supervision.max_opening` has it.
 const AT_ONCE: usize = 64;
 const OPENING: [&str; 4] = ["terminal length 0", "terminal width 511", "show version", "show users all"];
-/// What a job says to a switch that has no policer yet; 20 of them are 2 s.
-const JOB: [&str; 20] = [
+/// What a job says to a switch that has no policer yet; 16 of them are 2 s.
+const JOB: [&str; 16] = [
     "show running-config interface GigabitEthernet1/0/{port}",
     "configure terminal",
     "policy-map SY-100000K",
     "class class-default",
     "police 100000000",
-    "exit",
-    "exit",
     "policy-map SY-20000K",
     "class class-default",
     "police 20000000",
-    "exit",
-    "exit",
     "interface GigabitEthernet1/0/{port}",
     "switchport mode access",
     "switchport access vlan 142",

@@ -622,8 +622,8 @@ fn a_provisioned_ios_port_is_these_lines() {
     before.extra.insert("secure_mac".into(), "0200.0000.0009".into());
     let lines =
         platform.lines(Intent::Provision, &port, &want(Some("02:00:00:00:00:01")), &before).expect("lines");
-    let expected = "policy-map SY-100000K\nclass class-default\npolice 100000000\nexit\nexit\n\
-        policy-map SY-20000K\nclass class-default\npolice 20000000\nexit\nexit\n\
+    let expected = "policy-map SY-100000K\nclass class-default\npolice 100000000\n\
+        policy-map SY-20000K\nclass class-default\npolice 20000000\n\
         interface GigabitEthernet1/0/7\nswitchport mode access\nswitchport access vlan 142\n\
         no service-policy input GOLD\nservice-policy input SY-20000K\nservice-policy output SY-100000K\n\
         no switchport port-security\nno switchport port-security mac-address 0200.0000.0009\n\

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-_OPENS_MODE = re.compile(r"(interface|policy-map|class) ")
+_OPENS_MODE = re.compile(r"interface ")
 _ALONE = re.compile(r"(no shutdown|switchport mode .*|switchport port-security)$")
 _REFUSED = re.compile(
     r"^(?:\s*%(?! Access VLAN does not exist\. Creating vlan \d+)"
@@ -115,8 +115,6 @@ def policy_lines(want: Port) -> Iterator[str]:
                 f"policy-map {policy}",
                 "class class-default",
                 f"police {int(rate[1]) * 1000}",
-                "exit",
-                "exit",
             )
 
 
