@@ -38,7 +38,7 @@ fn what_was_said_for_a_job_for_saves_and_for_repairs_is_told_apart_and_has_its_o
         let log = world.until_logged(|said| said.contains("# saved")).await;
         for part in [
             format!("== job {job}, port {port}, completed; last at 2"),
-            format!("(config-pmap)#interface {port}"),
+            format!("(config-pmap-c-police)#interface {port}"),
             format!("{}#configure terminal", switch_name(0)),
             "# read back: as wanted".into(),
             "== saves of the running configuration; last at 2".into(),
