@@ -197,8 +197,7 @@ impl WebhookActor {
             let attempt = deliver::attempt(&outside, &*sender, parcel, &holding);
             // All that it shares with others is the store and the sender, neither of which keeps a half-made change.
             match AssertUnwindSafe(attempt).catch_unwind().await {
-                Ok(Some(attempted)) => Ok(attempted),
-                Ok(None) => Err(Ended::Fenced),
+                Ok(attempted) => attempted,
                 Err(_) => Err(deliver::charge_panic(&outside, partner, event, lease).await),
             }
         };
@@ -256,7 +255,10 @@ impl WebhookActor {
             holding.lost();
             lane.leave_ready();
         }
-        self.look(partner, context);
+        // Looking again at once would find the same as it was left: the sweep comes back to it.
+        if ended.iter().any(|(_, ended)| *ended != Ended::LeftDue) || !self.may_open(partner) {
+            self.look(partner, context);
+        }
     }
 
     /// Closes a lane that is another's, once nothing is on its way in it, and gives its lease back.

@@ -13,8 +13,8 @@
 //!      └────────────────────▶ Undoing ──brought back, or not          (out)
 //! ```
 //!
-//! The steps follow from the parts: all are read, one after another (or a few in one go, which the machine is told of one by one); then the lines of all that differ are sent, at once; then all that
-//! were sent are read back; then what was refused, or reads otherwise, is brought back. A part is out as soon as its own
+//! The steps follow from the parts: all are read, one after another (or a few in one go, which the machine is told of one by one);
+//! then the lines of all that differ are sent, at once; then all that were sent are read back; then what was refused, or reads otherwise, is brought back. A part is out as soon as its own
 //! outcome is known, and waits for no other; only where the device would take it all back by itself is it held until
 //! that is confirmed. A failure that leaves the session usable is that of the part in hand alone. One that
 //! breaks it is charged to the part in hand; all others are broken off, uncharged, and read first when they are taken up again.

@@ -17,13 +17,14 @@ use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
 
 /// How an event's attempt ended, for whoever decides when to look again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
     /// What came of it is on record.
     Recorded,
+    /// It could not be made, and the event stands as it stood.
+    LeftDue,
     /// The lease is over: another instance has, or had, the partner's lane. Under a new one the event is sent again, which
     /// at-least-once allows.
     Fenced,
@@ -31,7 +32,6 @@ pub enum Ended {
 
 /// An event to be sent, as it was read.
 pub struct Parcel {
-    addressee: Arc<Partner>,
     delivery: DeliveryRecord,
     version: CommitId,
     attempt: u32,
@@ -83,14 +83,7 @@ pub async fn find_due(
     if keys.is_empty() {
         return Ok(found);
     }
-    let addressee = outside.store.read(&[Key::Partner(partner)]).await?.pop().flatten();
-    let Some(Stored { record: Record::Partner(addressee), .. }) = addressee else {
-        tracing::warn!(%partner, events = keys.len(), "events are due, and their partner has left the inventory");
-        return Ok(found);
-    };
-    let addressee = Arc::new(addressee);
-    let read = read_each(outside, &keys).await;
-    found.parcels = read.into_iter().filter_map(|stored| parcel(&addressee, stored)).collect();
+    found.parcels = read_each(outside, &keys).await.into_iter().filter_map(parcel).collect();
     Ok(found)
 }
 
@@ -108,10 +101,10 @@ async fn read_each(outside: &Outside, keys: &[Key]) -> Vec<Option<Stored>> {
     }
 }
 
-fn parcel(addressee: &Arc<Partner>, stored: Option<Stored>) -> Option<Parcel> {
+fn parcel(stored: Option<Stored>) -> Option<Parcel> {
     let Stored { record: Record::Delivery(delivery), version } = stored? else { return None };
     let DeliveryState::Due { attempt, .. } = delivery.state else { return None };
-    Some(Parcel { addressee: Arc::clone(addressee), delivery, version, attempt })
+    Some(Parcel { delivery, version, attempt })
 }
 
 /// An attempt that was made, and is to be put on record.
@@ -124,24 +117,33 @@ pub struct Attempted {
     outcome: SendOutcome,
 }
 
-/// Tries once; `None` when the tenure is over, and the event another's to send.
+/// Tries once, at the address and with the secret that the partner has now: the event may have waited behind others.
+///
+/// # Errors
+/// [`Ended::LeftDue`] without the partner's record; [`Ended::Fenced`] when the tenure is over, and the event another's to send.
 pub async fn attempt(
     outside: &Outside,
     sender: &dyn WebhookSender,
     parcel: Parcel,
     holding: &Holding,
-) -> Option<Attempted> {
+) -> Result<Attempted, Ended> {
     reach(FailPoint::DeliveryChosen);
+    let Parcel { delivery, version, attempt } = parcel;
+    let (partner, event) = (delivery.event.partner, delivery.event.id);
+    let read = outside.store.read(&[Key::Partner(partner)]).await.map_err(|_| Ended::LeftDue)?.pop();
+    let Some(Stored { record: Record::Partner(addressee), .. }) = read.flatten() else {
+        tracing::warn!(%partner, %event, "an event's partner has left the inventory");
+        return Err(Ended::LeftDue);
+    };
     if !holding.tenure.holds() {
-        return None;
+        return Err(Ended::Fenced);
     }
-    let Parcel { addressee, delivery, version, attempt } = parcel;
     let began = (outside.clock.now(), tokio::time::Instant::now());
     let outcome = sender.send(outgoing(&addressee, &delivery, attempt)).await;
     reach(FailPoint::DeliverySent);
     let took = u64::try_from(began.1.elapsed().as_millis()).unwrap_or(u64::MAX);
     let attempt = attempted(attempt, began.0, took, &outcome);
-    Some(Attempted { lease: holding.lease, delivery, version, attempt, outcome })
+    Ok(Attempted { lease: holding.lease, delivery, version, attempt, outcome })
 }
 
 /// Puts on record what came of attempts that were made under one lease: in one commit, or else each for itself, so that what is

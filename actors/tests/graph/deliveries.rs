@@ -4,6 +4,7 @@
 use crate::world::*;
 use switchyard_actors::domain::delivery::{DeliveryRecord, DeliveryState};
 use switchyard_actors::domain::ids::EventId;
+use switchyard_actors::domain::inventory::Partner;
 use switchyard_actors::domain::record::Index;
 use switchyard_actors::domain::time::UnixMillis;
 use switchyard_actors::ports::store::{Claimed, Commit, Store, Write};
@@ -85,6 +86,31 @@ fn a_partner_never_gets_more_at_once_than_it_may_and_is_kept_waiting_for_nothing
         for five in received.windows(5) {
             assert!(five[4].duration_since(five[0]) >= Duration::from_secs(1), "five at once");
         }
+    });
+}
+
+#[test]
+fn an_event_that_waited_behind_others_goes_where_its_partner_is_by_then() {
+    paused(async {
+        let (world, partner) = with_events_waiting_under(|settings| {
+            settings.delivery.max_in_flight_per_partner = 4;
+        })
+        .await;
+        world.receiver.take(Duration::from_secs(1));
+        world.store.seed(Key::Partner(PARTNER), partner.clone());
+        world.until_events(4).await;
+        // News while the way is full: what is due is read, and waits.
+        world.handle.complete_checkout(request("order-99", JOBS)).await.expect("accepted");
+        world.until("more events on record", |world| deliveries(world).len() == EVENTS + 2).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let Record::Partner(partner) = partner else { panic!("no partner") };
+        let moved = Partner { webhook_url: "http://elsewhere".into(), ..partner };
+        world.store.seed(Key::Partner(PARTNER), Record::Partner(moved));
+        world.until("delivered", |world| is_delivered(&deliveries(world))).await;
+        let received = world.receiver.received();
+        let places: Vec<_> = received.iter().map(|(_, sent)| sent.url.as_str()).collect();
+        assert_eq!((&places[..4], received.len()), (&["http://receiver"; 4][..], EVENTS + 2));
+        assert!(places[4..].iter().all(|place| *place == "http://elsewhere"), "{places:?}");
     });
 }
 
