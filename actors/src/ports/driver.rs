@@ -73,6 +73,7 @@ pub trait SwitchSession: Send {
     }
 
     /// These are read next, one after another and with nothing in between: the first may ask for all of them at once.
+    /// What was asked for before and not read is forgotten: none of them ends it.
     fn expect_reads(&mut self, _ports: &[PortName]) {}
 
     /// The lines that bring a port from `before` to `want`, as the platform file says. Sends nothing.

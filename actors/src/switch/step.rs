@@ -138,6 +138,8 @@ impl Hands<'_> {
                 break;
             }
         }
+        // What was told of one that wasn't read any more is old by the next visit.
+        self.session.expect_reads(&[]);
         each
     }
 

@@ -171,6 +171,21 @@ async fn what_was_read_ahead_counts_no_more_once_anything_was_sent() {
 }
 
 #[tokio::test]
+async fn what_was_read_ahead_counts_no_more_once_nothing_is_expected() {
+    let bench = Bench::new(Personality::Ios, |_| ()).await;
+    let (mut session, mut another) = (bench.opened().await, bench.open_under(&SessionGuard::default()).await);
+    let another = another.as_mut().expect("a second session");
+    let ports = ports(&bench, 3);
+    let all = rendered(&bench, another, &ports).await;
+    session.expect_reads(&ports);
+    session.read_port(&ports[0]).await.expect("read");
+    session.expect_reads(&[]);
+    assert_eq!(another.apply(&all).await, vec![Ok(()); 3]);
+    must_be_as_wanted(&bench, &mut session, 2).await;
+    session.close().await;
+}
+
+#[tokio::test]
 async fn a_port_that_is_not_there_and_one_whose_answer_is_garbled_cost_those_read_with_them_nothing() {
     let bench = Bench::new(Personality::Ios, |_| ()).await;
     let mut session = bench.opened().await;
